@@ -1,0 +1,81 @@
+//! Bundles: what a sender needs to seal to a device. Opaque to the box; fetching consumes nothing.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use hob_protocol::code::{Code, Refused};
+use hob_protocol::frame::ServerBody;
+use hob_protocol::ids::DeliveryToken;
+use hob_protocol::limits::BUNDLE_TTL_MAX;
+
+use crate::clock::Now;
+use crate::event::{LedgerEvent, disk};
+use crate::mailbox::Published;
+use crate::{ConnId, Effects, Relay};
+
+/// How long a sender is told to wait for an owner who has to publish first.
+const PUBLISHED_AFTER: Duration = Duration::from_secs(300);
+
+impl Relay {
+    pub(crate) fn publish(
+        &mut self,
+        now: Now,
+        conn: ConnId,
+        request: u64,
+        bundle: Bytes,
+        ttl: Duration,
+        effects: &mut Effects,
+    ) -> Result<(), Refused> {
+        let number = self.owner_of(conn)?;
+        self.charge_owner(now.box_time, number, 1)?;
+        let Some(mailbox) = self.mailboxes.get_mut(number) else {
+            return Err(Refused::finally(Code::NotAMember));
+        };
+        let expires_at = now.ledger_time.plus(ttl.min(BUNDLE_TTL_MAX));
+        let event = LedgerEvent::Bundle(disk::Bundle {
+            mailbox: mailbox.id.0.to_vec().into(),
+            bundle: bundle.clone(),
+            expires_at_ms: expires_at.0,
+        });
+        mailbox.bundle = Some(Published { bundle, expires_at });
+        mailbox.bundle_is_stale = false;
+        self.append_ledger(event, effects);
+        self.reply_when_durable(conn, request, ServerBody::Done, effects);
+        Ok(())
+    }
+
+    pub(crate) fn fetch(
+        &mut self,
+        now: Now,
+        conn: ConnId,
+        request: u64,
+        token: &DeliveryToken,
+        effects: &mut Effects,
+    ) -> Result<(), Refused> {
+        let number = self.good_token(now, conn, token, effects)?;
+        let (per_hour, hour) = (self.config.bundle_fetches_per_hour, Duration::from_secs(3600));
+        let Some(token) = self.tokens.get_mut(number) else {
+            return Err(Refused::finally(Code::NoSuchToken));
+        };
+        token
+            .fetches
+            .take(now.box_time, 1, per_hour, (per_hour, hour))
+            .map_err(|after| Refused::for_now(Code::TooFast, after))?;
+        let published = self
+            .mailboxes
+            .get(token.mailbox)
+            .filter(|mailbox| !mailbox.bundle_is_stale);
+        let bundle = published
+            .and_then(|mailbox| mailbox.bundle.as_ref())
+            .filter(|bundle| bundle.expires_at > now.ledger_time)
+            .ok_or(Refused::for_now(Code::NoBundle, PUBLISHED_AFTER))?;
+        effects.send(
+            conn,
+            request,
+            ServerBody::Bundle {
+                bundle: bundle.bundle.clone(),
+            },
+        );
+        Ok(())
+    }
+}

@@ -1,0 +1,297 @@
+//! The box's two clocks, and what a jumping wall clock may not do to them.
+//!
+//! *Box time* drives deadlines and windows: it runs with the monotone clock, is checkpointed with the log, and never
+//! goes back. After a start it errs to the later side, so that nothing is kept too long. *Ledger time* drives
+//! invitations and tokens: it runs with the monotone clock and jumps over the time that the box was off only when that
+//! time is confirmed, so that a wall clock ten years ahead kills no token.
+
+use std::time::Duration;
+
+/// How often the clock is checkpointed, and the least that a start charges.
+pub const CHECKPOINT_EVERY: Duration = Duration::from_secs(60);
+
+/// How long windows from before an unknown gap are served without a confirmed time.
+pub const UNCONFIRMED_MAX: Duration = Duration::from_secs(15 * 60);
+
+/// Two time sources agree when they are no further apart than this.
+pub const AGREE_WITHIN: Duration = Duration::from_secs(5 * 60);
+
+macro_rules! instant {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+        pub struct $name(
+            /// Milliseconds since the box first started.
+            pub u64,
+        );
+
+        impl $name {
+            /// This much later; stops at the end of time instead of overflowing.
+            #[must_use]
+            pub fn plus(self, duration: Duration) -> Self {
+                Self(self.0.saturating_add(millis(duration)))
+            }
+
+            /// How long since an earlier instant; zero if it is a later one.
+            pub fn since(self, earlier: Self) -> Duration {
+                Duration::from_millis(self.0.saturating_sub(earlier.0))
+            }
+        }
+    };
+}
+
+instant!(
+    /// What deadlines and windows run on.
+    BoxTime
+);
+instant!(
+    /// What expiries of the ledger run on.
+    LedgerTime
+);
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// The time of one input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Now {
+    /// For deadlines and windows.
+    pub box_time: BoxTime,
+    /// For the ledger.
+    pub ledger_time: LedgerTime,
+    /// The wall clock in Unix milliseconds: for showing to people only. May be wrong by decades.
+    pub unix_ms: u64,
+}
+
+/// What is stored of the clock every [`CHECKPOINT_EVERY`] and on a clean stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Checkpoint {
+    /// Box time.
+    pub box_time: BoxTime,
+    /// Ledger time.
+    pub ledger_time: LedgerTime,
+    /// The wall clock, Unix milliseconds: the latest that was ever believed.
+    pub unix_ms: u64,
+}
+
+/// How long the box was off, as far as it can tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Gap {
+    /// It never ran before.
+    FirstStart,
+    /// The wall clock is ahead of the checkpoint: this long.
+    Believed(Duration),
+    /// The wall clock is at the checkpoint or behind it: nobody knows.
+    Unknown,
+}
+
+/// The running clock of a box.
+#[derive(Debug, Clone)]
+pub struct BoxClock {
+    start: Checkpoint,
+    started_at: Duration,
+    gap: Gap,
+    /// The gap that ledger time has not been charged yet because nobody confirmed it.
+    uncharged: Duration,
+    confirmed: bool,
+    latest: Now,
+}
+
+impl BoxClock {
+    /// Starts from the last checkpoint. `monotone` is a clock that runs through suspend; `unix_ms` the wall clock.
+    pub fn start(checkpoint: Option<Checkpoint>, monotone: Duration, unix_ms: u64) -> Self {
+        let interval = millis(CHECKPOINT_EVERY);
+        let (start, gap, uncharged) = match checkpoint {
+            None => (
+                Checkpoint {
+                    box_time: BoxTime(0),
+                    ledger_time: LedgerTime(0),
+                    unix_ms,
+                },
+                Gap::FirstStart,
+                Duration::ZERO,
+            ),
+            Some(last) if unix_ms > last.unix_ms => {
+                let off = Duration::from_millis(unix_ms - last.unix_ms);
+                // At least one interval is charged: that much may have passed unrecorded before the stop.
+                let charged = off.max(CHECKPOINT_EVERY);
+                let start = Checkpoint {
+                    box_time: last.box_time.plus(charged),
+                    ledger_time: last.ledger_time.plus(CHECKPOINT_EVERY),
+                    unix_ms,
+                };
+                (start, Gap::Believed(off), charged.saturating_sub(CHECKPOINT_EVERY))
+            }
+            Some(last) => {
+                let start = Checkpoint {
+                    box_time: BoxTime(last.box_time.0.saturating_add(interval)),
+                    ledger_time: LedgerTime(last.ledger_time.0.saturating_add(interval)),
+                    unix_ms: last.unix_ms,
+                };
+                (start, Gap::Unknown, Duration::ZERO)
+            }
+        };
+        let latest = Now {
+            box_time: start.box_time,
+            ledger_time: start.ledger_time,
+            unix_ms,
+        };
+        Self {
+            start,
+            started_at: monotone,
+            gap,
+            uncharged,
+            confirmed: false,
+            latest,
+        }
+    }
+
+    /// The time now. Never before an earlier answer, whatever the arguments do.
+    pub fn now(&mut self, monotone: Duration, unix_ms: u64) -> Now {
+        let running = monotone.saturating_sub(self.started_at);
+        self.latest = Now {
+            box_time: self.start.box_time.plus(running).max(self.latest.box_time),
+            ledger_time: self.start.ledger_time.plus(running).max(self.latest.ledger_time),
+            unix_ms,
+        };
+        self.latest
+    }
+
+    /// Two sources agree on the time: charges ledger time for the time that the box was off, and box time for a gap
+    /// that was unknown. Only the first confirmation of a run counts.
+    pub fn confirm(&mut self, monotone: Duration, confirmed_unix_ms: u64) {
+        if self.confirmed {
+            return;
+        }
+        self.confirmed = true;
+        let running = millis(monotone.saturating_sub(self.started_at));
+        let at_start = confirmed_unix_ms.saturating_sub(running);
+        match self.gap {
+            Gap::FirstStart => {}
+            // The wall clock was believed for windows; the ledger is charged what was confirmed, never more than that.
+            Gap::Believed(_) => {
+                let believed_ms = self.start.unix_ms;
+                let too_far = Duration::from_millis(believed_ms.saturating_sub(at_start));
+                let charged = self.uncharged.saturating_sub(too_far);
+                self.start.ledger_time = self.start.ledger_time.plus(charged);
+            }
+            Gap::Unknown => {
+                let off = Duration::from_millis(at_start.saturating_sub(self.start.unix_ms));
+                let uncharged = off.saturating_sub(CHECKPOINT_EVERY);
+                self.start.box_time = self.start.box_time.plus(uncharged);
+                self.start.ledger_time = self.start.ledger_time.plus(uncharged);
+            }
+        }
+        self.start.unix_ms = self.start.unix_ms.max(at_start);
+        self.uncharged = Duration::ZERO;
+    }
+
+    /// What to store.
+    pub fn checkpoint(&mut self, monotone: Duration, unix_ms: u64) -> Checkpoint {
+        let now = self.now(monotone, unix_ms);
+        let ran_to = self
+            .start
+            .unix_ms
+            .saturating_add(millis(monotone.saturating_sub(self.started_at)));
+        // Stored time never goes back; and a wall clock set ahead while running is not believed before a restart.
+        Checkpoint {
+            box_time: now.box_time,
+            ledger_time: now.ledger_time,
+            unix_ms: ran_to,
+        }
+    }
+
+    /// How long the box was off.
+    pub const fn gap(&self) -> Gap {
+        self.gap
+    }
+
+    /// Whether two sources agreed on the time in this run.
+    pub const fn is_confirmed(&self) -> bool {
+        self.confirmed
+    }
+
+    /// When windows from before the start are destroyed unless the time is confirmed first; `None`: not at all.
+    pub fn old_windows_until(&self) -> Option<BoxTime> {
+        (self.gap == Gap::Unknown && !self.confirmed).then(|| self.start.box_time.plus(UNCONFIRMED_MAX))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOUR: Duration = Duration::from_secs(3600);
+    const T: u64 = 1_790_000_000_000;
+
+    fn stopped_at(unix_ms: u64) -> Checkpoint {
+        Checkpoint {
+            box_time: BoxTime(1_000_000),
+            ledger_time: LedgerTime(900_000),
+            unix_ms,
+        }
+    }
+
+    #[test]
+    fn a_box_that_was_off_for_seven_hours_has_seven_hours_more() {
+        let mut clock = BoxClock::start(Some(stopped_at(T)), Duration::ZERO, T + millis(7 * HOUR));
+        let now = clock.now(Duration::ZERO, T);
+        assert_eq!(now.box_time.since(BoxTime(1_000_000)), 7 * HOUR);
+    }
+
+    #[test]
+    fn a_wall_clock_ten_years_ahead_forgets_envelopes_but_kills_no_token() {
+        let ten_years = HOUR * 24 * 3650;
+        let mut clock = BoxClock::start(Some(stopped_at(T)), Duration::ZERO, T + millis(ten_years));
+        let now = clock.now(HOUR, 0);
+        assert_eq!(now.box_time.since(BoxTime(1_000_000)), ten_years + HOUR);
+        assert_eq!(now.ledger_time.since(LedgerTime(900_000)), HOUR + CHECKPOINT_EVERY);
+    }
+
+    #[test]
+    fn a_confirmed_gap_is_charged_to_the_ledger_too_and_only_once() {
+        let mut clock = BoxClock::start(Some(stopped_at(T)), Duration::ZERO, T + millis(7 * HOUR));
+        clock.confirm(HOUR, T + millis(8 * HOUR));
+        clock.confirm(HOUR, T + millis(900 * HOUR));
+        assert_eq!(clock.now(HOUR, 0).ledger_time.since(LedgerTime(900_000)), 8 * HOUR);
+    }
+
+    #[test]
+    fn a_believed_gap_that_turns_out_shorter_is_charged_as_short_as_it_was() {
+        let mut clock = BoxClock::start(Some(stopped_at(T)), Duration::ZERO, T + millis(87_600 * HOUR));
+        clock.confirm(HOUR, T + millis(3 * HOUR));
+        assert_eq!(clock.now(HOUR, 0).ledger_time.since(LedgerTime(900_000)), 3 * HOUR);
+    }
+
+    #[test]
+    fn a_clock_back_in_1970_charges_an_interval_and_gives_old_windows_a_quarter_of_an_hour() {
+        let mut clock = BoxClock::start(Some(stopped_at(T)), Duration::ZERO, 0);
+        let now = clock.now(Duration::ZERO, 0);
+        assert_eq!(now.box_time, BoxTime(1_060_000));
+        assert_eq!(clock.old_windows_until(), Some(now.box_time.plus(UNCONFIRMED_MAX)));
+        assert_eq!(
+            clock.checkpoint(HOUR, 0).unix_ms,
+            T + millis(HOUR),
+            "stored time never goes back"
+        );
+    }
+
+    #[test]
+    fn a_confirmed_time_after_an_unknown_gap_ages_the_old_windows_by_what_really_passed() {
+        let mut clock = BoxClock::start(Some(stopped_at(T)), Duration::ZERO, 0);
+        clock.confirm(Duration::from_secs(60), T + millis(7 * HOUR));
+        assert_eq!(clock.old_windows_until(), None);
+        assert_eq!(
+            clock.now(Duration::from_secs(60), 0).box_time.since(BoxTime(1_000_000)),
+            7 * HOUR
+        );
+    }
+
+    #[test]
+    fn time_never_runs_backwards_even_when_the_monotone_clock_does() {
+        let mut clock = BoxClock::start(None, Duration::from_secs(100), T);
+        let later = clock.now(Duration::from_secs(200), T);
+        assert_eq!(clock.now(Duration::from_secs(150), T).box_time, later.box_time);
+    }
+}

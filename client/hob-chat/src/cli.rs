@@ -1,0 +1,286 @@
+//! What can be typed. Parsed and then resolved into a [`Job`](crate::job::Job); nothing behind that sees a raw argument.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+
+const EXAMPLES: &str = "\
+Examples:
+  Two people who were each given an invitation by their box's keeper:
+    ada$ hob-chat join hob://join/AQ…            or a picture of its QR code: hob-chat join invitation.png
+    ada$ hob-chat contact show --code
+    bob$ hob-chat contact add hob://contact/AQ… --as ada
+    bob$ hob-chat send ada \"supper at eight\"
+    ada$ hob-chat receive
+    bob  17:42  supper at eight
+
+  Several people at one computer, or one who tries things out:
+    hob-chat --profile ~/ada receive --follow
+
+Exit codes:
+  0  done; of `send`: delivered, or kept by the contact's box
+  1  it could not be done; the last line on stderr says what to do
+  2  something was typed that is no command
+  3  of `send`: the message is only in this device's outbox, or was refused
+
+What protects what:
+  PROFILE/state holds keys, contacts and messages, encrypted. PROFILE/key, readable by you alone, opens it. So a copy of
+  `state` alone is worth nothing to anyone; a copy of the whole folder is worth everything, unless the key is wrapped by
+  a passphrase: `hob-chat --passphrase status` does that, from then on every command asks, or reads HOB_CHAT_PASSPHRASE.
+  A passphrase does not protect against somebody who watches this computer while you use it.";
+
+/// Talk through a Hob box: sealed messages between devices, kept for at most six hours on the way.
+#[derive(Debug, Parser)]
+#[command(name = "hob-chat", version, after_help = EXAMPLES, max_term_width = 110)]
+pub struct Arguments {
+    #[command(flatten)]
+    pub global: Global,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What every command takes.
+#[derive(Debug, Args)]
+pub struct Global {
+    /// The folder that holds this device's key and state [default: hob-chat in the XDG data folder]
+    #[arg(long, global = true, value_name = "DIR", env = "HOB_CHAT_PROFILE")]
+    pub profile: Option<PathBuf>,
+    /// One JSON object a line on stdout; each command's --help names the fields
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Ask for the passphrase that wraps the profile's key, or wrap it now (HOB_CHAT_PASSPHRASE gives it without asking)
+    #[arg(long, global = true)]
+    pub passphrase: bool,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Join a box with an invitation: its link, or a PNG or JPEG picture of its QR code
+    #[command(after_help = "\
+Example:
+  hob-chat join hob://join/AQ… --name ada
+
+With --json: {\"joined\":true,\"identity\":…,\"mailbox\":…,\"name\":…,\"addresses\":[…]}")]
+    Join {
+        /// hob://join/… or the name of a picture file
+        #[arg(value_name = "LINK")]
+        link: String,
+        /// What the box's keeper and your contacts see as your name
+        #[arg(long, default_value = "member")]
+        name: String,
+    },
+    /// Show a contact code, or add somebody's
+    #[command(subcommand)]
+    Contact(ContactCommand),
+    /// List the contacts
+    #[command(after_help = "\
+With --json, one line a contact: {\"name\":…,\"verified\":bool,\"new\":bool,\"answered\":bool,\"unread\":n,\"member\":hex,
+\"box\":hex,\"added_at\":RFC 3339}. A contact is new until `verify --confirm`.")]
+    Contacts,
+    /// List those who wrote without a code of yours
+    #[command(after_help = "\
+With --json, one line a request: {\"id\":…,\"proposed_name\":…,\"messages\":n,\"since\":RFC 3339}")]
+    Requests,
+    /// Accept or refuse somebody who wrote without a code of yours
+    #[command(subcommand)]
+    Request(RequestCommand),
+    /// Show the safety number that you and a contact compare, or note that you did
+    #[command(after_help = "\
+Example:
+  hob-chat verify bob               read the 60 digits to each other, or scan the QR code
+  hob-chat verify bob --confirm     they are the same
+
+With --json: {\"name\":…,\"digits\":…,\"verified\":bool}")]
+    Verify {
+        /// The contact
+        name: String,
+        /// The numbers are the same on both sides
+        #[arg(long)]
+        confirm: bool,
+    },
+    /// Send a message
+    #[command(after_help = "\
+Examples:
+  hob-chat send bob \"supper at eight\"
+  uptime | hob-chat send bob
+  hob-chat send bob \"the code is 4711\" --ttl 10m --view-once
+
+With --json: {\"id\":hex,\"to\":…,\"status\":\"delivered\"|\"kept\"|\"outbox\"|\"refused\"|\"expired\",\"until\":RFC 3339 or null,
+\"why\":text or null}")]
+    Send {
+        /// The contact
+        to: String,
+        /// The message; without it, it is read from stdin
+        text: Option<String>,
+        /// Gone everywhere after this time, counted from now: 30s to 14d
+        #[arg(long, value_parser = parse_duration, value_name = "TIME")]
+        ttl: Option<Duration>,
+        /// Shown once by the receiving client, never in its history
+        #[arg(long)]
+        view_once: bool,
+        /// How long to wait for the contact's confirmation once the box keeps the message
+        #[arg(long, value_parser = parse_duration, value_name = "TIME", default_value = "1s")]
+        wait: Duration,
+    },
+    /// Print the messages that came
+    #[command(after_help = "\
+Prints all that the box keeps and ends. stdout holds messages only. What cannot be seen in a message (control and bidi
+characters) is shown as \\u{202e}.
+
+Examples:
+  hob-chat receive
+  hob-chat receive --follow
+  hob-chat receive --wait 10s --json
+
+With --json, one line a message: {\"from\":name,\"text\":text as it was written,\"path\":\"box\",\"sent_at\":RFC 3339,\"id\":hex,
+\"verified\":bool,\"view_once\":bool,\"expires_at\":RFC 3339 or null}")]
+    Receive {
+        /// Stay, and print messages as they come
+        #[arg(long)]
+        follow: bool,
+        /// If nothing is kept, wait this long for the first message
+        #[arg(long, value_parser = parse_duration, value_name = "TIME", default_value = "0s")]
+        wait: Duration,
+    },
+    /// Show the last messages with a contact
+    #[command(after_help = "\
+With --json, one line a message, oldest first: {\"contact\":name,\"direction\":\"received\"|\"sent\",\"text\":…,\"path\":\"box\",
+\"sent_at\":RFC 3339,\"id\":hex,\"status\":\"delivered\"|\"kept\"|\"outbox\"|\"refused\"|\"expired\",\"expires_at\":RFC 3339 or null}")]
+    History {
+        /// The contact
+        name: String,
+        /// How many
+        #[arg(long, default_value_t = 20, value_name = "N")]
+        last: usize,
+    },
+    /// Show box, connection, outbox and contacts
+    #[command(after_help = "\
+With --json: {\"box\":hex,\"addresses\":[…],\"name\":…,\"mailbox\":hex,\"online\":bool,\"why_offline\":text or null,
+\"unconfirmed\":n,\"in_outbox\":n,\"unread\":n,\"contacts\":n,\"requests\":n}. `unconfirmed` messages have no confirmation by
+the contact's device yet; of these, `in_outbox` are with no box either.")]
+    Status,
+    /// Wipe this profile: key, contacts, messages, all of it
+    #[command(after_help = "\
+The key file is overwritten before it is removed, so that what is left of the state on the disk opens no more (flash
+media may keep old blocks all the same). What is in the outbox is never sent. The box forgets this device only when its
+keeper revokes it.
+
+With --json: {\"forgotten\":true}")]
+    Forget {
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
+}
+
+/// `contact …`
+#[derive(Debug, Subcommand)]
+pub enum ContactCommand {
+    /// Make a fresh contact code and show it, as QR code on a terminal
+    #[command(after_help = "\
+The code is for one person's device and is to be used within 24 hours.
+
+With --json: {\"code\":\"hob://contact/…\",\"use_before\":RFC 3339}")]
+    Show {
+        /// The bare code alone
+        #[arg(long)]
+        code: bool,
+    },
+    /// Add who showed this code: the code itself, or a PNG or JPEG picture of it
+    #[command(after_help = "\
+Example:
+  hob-chat contact add hob://contact/AQ… --as bob
+
+With --json: {\"name\":…,\"verified\":false}")]
+    Add {
+        /// hob://contact/… or the name of a picture file
+        #[arg(value_name = "CODE")]
+        code: String,
+        /// What you call them
+        #[arg(long = "as", value_name = "NAME")]
+        name: String,
+    },
+}
+
+/// `request …`
+#[derive(Debug, Subcommand)]
+pub enum RequestCommand {
+    /// Make them a contact
+    #[command(after_help = "With --json: {\"name\":…,\"verified\":false}")]
+    Accept {
+        /// As listed by `requests`
+        id: String,
+        /// What you call them; without it, what they propose
+        #[arg(long = "as", value_name = "NAME")]
+        name: Option<String>,
+    },
+    /// Drop their messages, now and later; they are not told
+    #[command(after_help = "With --json: {\"refused\":id}")]
+    Refuse {
+        /// As listed by `requests`
+        id: String,
+    },
+}
+
+/// Reads "10m", "1s", "500ms", "2h", "7d". A number alone is refused: it could mean anything.
+pub fn parse_duration(text: &str) -> Result<Duration, String> {
+    const HINT: &str = "write a number and a unit: 500ms, 30s, 10m, 2h or 7d";
+    let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(end);
+    let number: u64 = number.parse().map_err(|_| HINT.to_owned())?;
+    let unit_ms: u64 = match unit {
+        "ms" => 1,
+        "s" => 1000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        "d" => 86_400_000,
+        _ => return Err(HINT.to_owned()),
+    };
+    number
+        .checked_mul(unit_ms)
+        .filter(|ms| *ms <= 366 * 86_400_000)
+        .map(Duration::from_millis)
+        .ok_or_else(|| "more than a year is too long".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent_and_every_command_says_what_its_json_holds() {
+        let command = Arguments::command();
+        command.clone().debug_assert();
+        let mut leaves = Vec::new();
+        collect(&command, &mut leaves);
+        assert_eq!(leaves.len(), 13, "every command is looked at");
+        for leaf in leaves {
+            let help = leaf.get_after_help().map(ToString::to_string).unwrap_or_default();
+            assert!(help.contains("--json"), "{} documents its JSON", leaf.get_name());
+        }
+    }
+
+    fn collect<'a>(command: &'a clap::Command, leaves: &mut Vec<&'a clap::Command>) {
+        for sub in command.get_subcommands() {
+            if sub.has_subcommands() {
+                collect(sub, leaves);
+            } else {
+                leaves.push(sub);
+            }
+        }
+    }
+
+    #[test]
+    fn a_time_has_a_unit() {
+        assert_eq!(parse_duration("10m"), Ok(Duration::from_secs(600)));
+        assert_eq!(parse_duration("0s"), Ok(Duration::ZERO));
+        assert_eq!(parse_duration("500ms"), Ok(Duration::from_millis(500)));
+        for bad in ["10", "", "m", "-1s", "1 s", "1y", "99999999999999999999s", "400d"] {
+            assert!(parse_duration(bad).is_err(), "{bad}");
+        }
+    }
+}

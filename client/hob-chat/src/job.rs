@@ -1,0 +1,149 @@
+//! What is meant: a command with everything that it needs from the place where it was typed (files, stdin), so that any
+//! process that has the profile open can do it.
+
+use std::io::{IsTerminal, Read};
+use std::path::Path;
+use std::time::Duration;
+
+use hob_client::command::TEXT_BYTES_MAX;
+use serde::{Deserialize, Serialize};
+
+use crate::cli::{Command, ContactCommand, RequestCommand};
+use crate::error::ChatError;
+use crate::picture;
+
+/// A command, ready to be done.
+///
+/// Texts in it are as they were typed. It goes over the profile's socket, so it has no `Debug`: messages stay out of logs.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Job {
+    Join {
+        link: String,
+        name: String,
+    },
+    ContactShow {
+        bare: bool,
+    },
+    ContactAdd {
+        code: String,
+        name: String,
+    },
+    Contacts,
+    Requests,
+    Accept {
+        id: String,
+        name: Option<String>,
+    },
+    Refuse {
+        id: String,
+    },
+    Verify {
+        name: String,
+        confirm: bool,
+    },
+    Send {
+        to: String,
+        text: String,
+        ttl: Option<Duration>,
+        view_once: bool,
+        wait: Duration,
+    },
+    Receive {
+        follow: bool,
+        wait: Duration,
+    },
+    History {
+        name: String,
+        last: usize,
+    },
+    Status,
+    Forget,
+}
+
+impl Job {
+    /// Reads what the command needs from this process's files and stdin.
+    ///
+    /// # Errors
+    /// A picture or a text that cannot be read, or a "no" to the question that `forget` asks.
+    pub fn resolve(command: Command, profile: &Path) -> Result<Self, ChatError> {
+        Ok(match command {
+            Command::Join { link, name } => Self::Join {
+                link: code_or_picture(link, "hob://join/")?,
+                name,
+            },
+            Command::Contact(ContactCommand::Show { code }) => Self::ContactShow { bare: code },
+            Command::Contact(ContactCommand::Add { code, name }) => Self::ContactAdd {
+                code: code_or_picture(code, "hob://contact/")?,
+                name,
+            },
+            Command::Contacts => Self::Contacts,
+            Command::Requests => Self::Requests,
+            Command::Request(RequestCommand::Accept { id, name }) => Self::Accept { id, name },
+            Command::Request(RequestCommand::Refuse { id }) => Self::Refuse { id },
+            Command::Verify { name, confirm } => Self::Verify { name, confirm },
+            Command::Send {
+                to,
+                text,
+                ttl,
+                view_once,
+                wait,
+            } => Self::Send {
+                to,
+                text: text.map_or_else(text_from_stdin, Ok)?,
+                ttl,
+                view_once,
+                wait,
+            },
+            Command::Receive { follow, wait } => Self::Receive { follow, wait },
+            Command::History { name, last } => Self::History { name, last },
+            Command::Status => Self::Status,
+            Command::Forget { yes } => {
+                if !yes {
+                    crate::cmd::forget::ask(profile)?;
+                }
+                Self::Forget
+            }
+        })
+    }
+
+    /// Whether the command starts a profile where there is none.
+    pub const fn starts_a_profile(&self) -> bool {
+        matches!(self, Self::Join { .. })
+    }
+}
+
+/// A code is taken as it stands; what does not look like one and is the name of a file is read as a picture.
+fn code_or_picture(argument: String, scheme: &str) -> Result<String, ChatError> {
+    let argument = argument.trim().to_owned();
+    if argument.starts_with("hob:") {
+        return Ok(argument);
+    }
+    let path = Path::new(&argument);
+    let looks_like_a_file = path
+        .extension()
+        .is_some_and(|end| ["png", "jpg", "jpeg"].iter().any(|known| end.eq_ignore_ascii_case(known)));
+    if path.exists() || looks_like_a_file {
+        return Ok(picture::read_code(path, scheme)?);
+    }
+    Ok(argument)
+}
+
+/// The whole of stdin without its last line break.
+fn text_from_stdin() -> Result<String, ChatError> {
+    let stdin = std::io::stdin();
+    if stdin.is_terminal() {
+        crate::out::stderr_line("write the message; end it with Ctrl-D");
+    }
+    let mut bytes = Vec::new();
+    stdin
+        .lock()
+        .take(TEXT_BYTES_MAX as u64 + 2)
+        .read_to_end(&mut bytes)
+        .map_err(|source| ChatError::ReadStdin { source })?;
+    let mut text = String::from_utf8(bytes).map_err(|_| ChatError::StdinNotText)?;
+    if text.ends_with('\n') {
+        text.pop();
+    }
+    Ok(text)
+}

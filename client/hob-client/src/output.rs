@@ -1,0 +1,243 @@
+//! What must follow: frames, connections, saving, and what a person is told.
+
+use std::time::Duration;
+
+use hob_protocol::address::Address;
+use hob_protocol::frame::ClientFrame;
+use hob_protocol::ids::{BoxIdentity, TokenHash};
+
+use crate::input::Link;
+use crate::view::{Message, MessageId, Refusal, WaitReason};
+
+/// One consequence. They are carried out in order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Output {
+    /// Make [`Client::save`](crate::Client::save) durable before carrying out any later output. This is why a kill at
+    /// any moment never reuses a ratchet key and never loses what was written: no frame that depends on new state
+    /// leaves before it.
+    Save,
+    /// Open a connection and report [`Input::Opened`](crate::Input::Opened) or [`Input::Closed`](crate::Input::Closed).
+    Connect {
+        /// Which.
+        link: Link,
+        /// Who must be at the other end. The client checks it in the hello; TLS need not.
+        identity: BoxIdentity,
+        /// Where; try them in order, or side by side.
+        addresses: Vec<Address>,
+    },
+    /// Send a frame.
+    Frame {
+        /// On which connection.
+        link: Link,
+        /// What.
+        frame: ClientFrame,
+    },
+    /// Close a connection; no [`Input::Closed`](crate::Input::Closed) is needed after it, but none harms.
+    Close {
+        /// Which.
+        link: Link,
+    },
+    /// A message for the screen. It stays in [`Client::unshown`](crate::Client::unshown) until
+    /// [`Client::mark_shown`](crate::Client::mark_shown), so a program that only sends may ignore it.
+    Message(Message),
+    /// Something that a person is told, or a program waits for.
+    Notice(Notice),
+    /// Send [`Input::Timeout`](crate::Input::Timeout) at this time. It replaces every earlier wake; always the last.
+    Wake {
+        /// Unix time in milliseconds.
+        at_ms: u64,
+        /// Why.
+        why: WakeReason,
+    },
+}
+
+/// Why the client wants to be woken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum WakeReason {
+    /// When pushed messages that came together are saved, shown and acknowledged.
+    SavePushes,
+    /// When receipts that were batched are due.
+    Receipts,
+    /// When a closed connection is tried again.
+    Reconnect,
+    /// When something in the outbox may be tried again.
+    Outbox,
+    /// When a connection has said nothing for too long.
+    Quiet,
+    /// When the prekey is to be rotated.
+    Prekey,
+    /// When a message's time to live ends.
+    Expiry,
+}
+
+/// Something that a person is told, or a program waits for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Notice {
+    /// The box admitted this device.
+    Joined {
+        /// The home box from now on.
+        identity: BoxIdentity,
+    },
+    /// The box did not admit this device. The state is as before `join`.
+    JoinRefused {
+        /// Why, with the next step.
+        why: Refusal,
+    },
+    /// The owner's connection is proved.
+    Online,
+    /// Everything that the box had kept has been pushed, saved and shown.
+    CaughtUp,
+    /// The box keeps a message durably.
+    Kept {
+        /// For whom: the local name.
+        contact: String,
+        /// Which.
+        message: MessageId,
+        /// Until when, Unix time in milliseconds.
+        until_ms: u64,
+    },
+    /// The contact's device confirmed a message.
+    Delivered {
+        /// Who: the local name.
+        contact: String,
+        /// Which.
+        message: MessageId,
+    },
+    /// A message cannot be sent for now and stays in the outbox.
+    Waiting {
+        /// For whom: the local name.
+        contact: String,
+        /// Which.
+        message: MessageId,
+        /// Why.
+        why: WaitReason,
+        /// When it is tried again, Unix time in milliseconds; `None`: as soon as the connection is back.
+        retry_at_ms: Option<u64>,
+    },
+    /// A message was refused for good and is not tried again.
+    Refused {
+        /// For whom: the local name.
+        contact: String,
+        /// Which.
+        message: MessageId,
+        /// Why.
+        why: Refusal,
+    },
+    /// A message's time to live, or 14 days, passed without a receipt: it is not tried again.
+    Expired {
+        /// For whom: the local name.
+        contact: String,
+        /// Which.
+        message: MessageId,
+    },
+    /// Somebody used a code that was shown here and is a contact now: new and unverified.
+    ContactMade {
+        /// The local name, from what they proposed.
+        contact: String,
+    },
+    /// A contact added here answered for the first time.
+    ContactAnswered {
+        /// The local name.
+        contact: String,
+    },
+    /// Somebody without a code of this device wrote: see [`Client::requests`](crate::Client::requests).
+    RequestArrived {
+        /// The request's id.
+        request: String,
+    },
+    /// The box knows a contact code's token: the code can be shown.
+    CodeReady {
+        /// The hash of its introduction token.
+        token_hash: TokenHash,
+    },
+    /// A second device used a code that was shown here. It was refused. Say it loudly: the code went astray.
+    CodeUsedTwice {
+        /// The local name of the contact who used it first.
+        first: String,
+        /// What the second one proposed as its name, made safe; may be empty.
+        second: String,
+    },
+    /// A contact's keys are not those that are known. Nothing is sealed to the new ones. Say it loudly.
+    KeysChanged {
+        /// The local name.
+        contact: String,
+    },
+    /// A box gave a bundle that its owner did not make, or an old one. Nothing is sealed to it.
+    BadBundle {
+        /// The local name of the contact whose bundle it should have been.
+        contact: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// The box at the other end is not the one that is pinned. Nothing secret was sent. Say it loudly.
+    BoxIdentityChanged {
+        /// On which connection.
+        link: Link,
+        /// The pin.
+        expected: BoxIdentity,
+        /// What the hello named.
+        got: BoxIdentity,
+    },
+    /// The box names the pinned identity and cannot prove it on this connection: somebody is in between, or the box
+    /// could not reach the TLS exporter. Nothing secret was sent. Say it loudly.
+    BoxNotProven {
+        /// On which connection.
+        link: Link,
+        /// The pin.
+        expected: BoxIdentity,
+    },
+    /// The home box does not take this device's proof, or refuses its frames: a code of
+    /// [`Code`](hob_protocol::code::Code).
+    HomeRefused {
+        /// Why, with the next step.
+        why: Refusal,
+    },
+    /// A box lost windows, or its memory is not continuous: what has no receipt is sent again.
+    BoxForgot {
+        /// Which box.
+        identity: BoxIdentity,
+        /// How many windows it says it lost; 0 with a new epoch.
+        lost_windows: usize,
+    },
+    /// The box refused envelopes for this device because its mailbox was full. Their senders keep them.
+    MailboxWasFull {
+        /// How many.
+        refused: u64,
+    },
+    /// A box goes down on purpose.
+    Restarting {
+        /// On which connection.
+        link: Link,
+        /// When it expects to be back.
+        back_in: Duration,
+    },
+    /// An envelope came that this device cannot open. One retry request goes to its sender, where one is known.
+    Unreadable {
+        /// The local name, where a sender could be told.
+        contact: Option<String>,
+    },
+}
+
+/// All consequences of one input, in order.
+#[derive(Debug, Default, PartialEq, Eq)]
+#[must_use = "the consequences of an input must be carried out, in order"]
+pub struct Outputs(pub Vec<Output>);
+
+impl IntoIterator for Outputs {
+    type Item = Output;
+    type IntoIter = std::vec::IntoIter<Output>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
+    }
+}
+
+/// What a command answers, and what must follow.
+#[derive(Debug)]
+#[must_use = "the consequences of a command must be carried out, in order"]
+pub struct Done<T> {
+    /// The answer. What it promises holds once the outputs up to and including [`Output::Save`] are carried out.
+    pub value: T,
+    /// The consequences.
+    pub outputs: Outputs,
+}

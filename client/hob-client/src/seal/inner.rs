@@ -1,0 +1,327 @@
+//! The inner plaintext: what one device says to another, inside Olm.
+
+use std::time::Duration;
+
+use hob_protocol::address::Address;
+use hob_protocol::ids::{DeliveryToken, DeviceKey};
+use prost::Message as _;
+use zeroize::Zeroizing;
+
+use crate::view::MessageId;
+
+/// Ids in one receipt.
+pub const RECEIPT_IDS_MAX: usize = 256;
+
+/// The messages as they are serialised (Protocol Buffers).
+#[allow(missing_docs, reason = "documented on the checked types beside it")]
+pub mod wire {
+    /// A new field number is for a new meaning: unknown ones are ignored by older clients.
+    #[derive(Clone, PartialEq, prost::Message)]
+    #[prost(skip_debug)]
+    pub struct Inner {
+        #[prost(bytes = "vec", tag = "1")]
+        pub sender_device: Vec<u8>,
+        #[prost(bytes = "vec", tag = "2")]
+        pub recipient_device: Vec<u8>,
+        #[prost(bytes = "vec", tag = "3")]
+        pub conversation: Vec<u8>,
+        #[prost(bytes = "vec", tag = "4")]
+        pub message_id: Vec<u8>,
+        #[prost(uint64, tag = "5")]
+        pub sent_at_ms: u64,
+        #[prost(uint32, tag = "6")]
+        pub ttl_s: u32,
+        /// Room for a franking commitment.
+        #[prost(bytes = "vec", tag = "7")]
+        pub franking: Vec<u8>,
+        /// Room for a passphrase layer.
+        #[prost(bytes = "vec", tag = "8")]
+        pub passphrase_layer: Vec<u8>,
+        #[prost(message, optional, tag = "9")]
+        pub introduction: Option<Introduction>,
+        #[prost(bool, tag = "10")]
+        pub has_your_token: bool,
+        #[prost(oneof = "Body", tags = "20, 21, 22, 23")]
+        pub body: Option<Body>,
+    }
+
+    #[derive(Clone, PartialEq, prost::Oneof)]
+    #[prost(skip_debug)]
+    pub enum Body {
+        #[prost(message, tag = "20")]
+        Text(Text),
+        #[prost(message, tag = "21")]
+        Receipt(Receipt),
+        #[prost(message, tag = "22")]
+        Back(Back),
+        #[prost(message, tag = "23")]
+        Retry(Retry),
+    }
+
+    #[derive(Clone, PartialEq, prost::Message)]
+    #[prost(skip_debug)]
+    pub struct Text {
+        #[prost(string, tag = "1")]
+        pub text: String,
+        #[prost(bool, tag = "2")]
+        pub view_once: bool,
+    }
+
+    #[derive(Clone, PartialEq, prost::Message)]
+    #[prost(skip_debug)]
+    pub struct Receipt {
+        #[prost(bytes = "vec", repeated, tag = "1")]
+        pub ids: Vec<Vec<u8>>,
+    }
+
+    #[derive(Clone, PartialEq, prost::Message)]
+    #[prost(skip_debug)]
+    pub struct Back {}
+
+    #[derive(Clone, PartialEq, prost::Message)]
+    #[prost(skip_debug)]
+    pub struct Retry {
+        #[prost(bytes = "vec", tag = "1")]
+        pub inner_hash: Vec<u8>,
+    }
+
+    #[derive(Clone, PartialEq, prost::Message)]
+    #[prost(skip_debug)]
+    pub struct Introduction {
+        #[prost(bytes = "vec", tag = "1")]
+        pub mac: Vec<u8>,
+        #[prost(bytes = "vec", tag = "2")]
+        pub record: Vec<u8>,
+        #[prost(bytes = "vec", tag = "3")]
+        pub token: Vec<u8>,
+        #[prost(bytes = "vec", tag = "4")]
+        pub address_record: Vec<u8>,
+        #[prost(string, repeated, tag = "5")]
+        pub addresses: Vec<String>,
+        #[prost(string, tag = "6")]
+        pub name: String,
+    }
+}
+
+/// What one device says to another.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Body {
+    /// A person's text.
+    Text {
+        /// As it was written.
+        text: Zeroizing<String>,
+        /// To be shown once.
+        view_once: bool,
+    },
+    /// These messages are safe on the device.
+    Receipt {
+        /// At most [`RECEIPT_IDS_MAX`].
+        ids: Vec<MessageId>,
+    },
+    /// The device was away for longer than boxes keep.
+    Back,
+    /// An inner ciphertext could not be opened: encrypt afresh, under the same message id.
+    Retry {
+        /// BLAKE3 of it.
+        inner_hash: [u8; 32],
+    },
+}
+
+/// What comes with every message until the first answer, and with answers until they are known to have come.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Introduction {
+    /// Keyed by the introduction token; `None` in answers.
+    pub mac: Option<[u8; 32]>,
+    /// The writer's device record, serialised; checked by [`crate::record`].
+    pub record: Vec<u8>,
+    /// A token granted at the writer's box for the recipient's device.
+    pub token: DeliveryToken,
+    /// The writer's box's address record, serialised; may be empty.
+    pub address_record: Vec<u8>,
+    /// Where the writer reaches that box itself, at most three; used where there is no record.
+    pub addresses: Vec<Address>,
+    /// What the writer would like to be called; raw.
+    pub name: String,
+}
+
+/// A checked inner plaintext.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Inner {
+    /// Who wrote it.
+    pub sender: DeviceKey,
+    /// For whom.
+    pub recipient: DeviceKey,
+    /// Of two members, or a room.
+    pub conversation: [u8; 16],
+    /// Exactly once is by it.
+    pub message_id: MessageId,
+    /// The writer's clock, Unix time in milliseconds.
+    pub sent_at_ms: u64,
+    /// Counts from `sent_at_ms`.
+    pub ttl: Option<Duration>,
+    /// First contact's extras.
+    pub introduction: Option<Introduction>,
+    /// The writer has a token made for it: extras are needed no more.
+    pub has_your_token: bool,
+    /// What it says.
+    pub body: Body,
+}
+
+/// Some bytes are no inner plaintext.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("what was decrypted cannot be read: {what}")]
+pub struct InnerError {
+    /// Which part.
+    pub what: &'static str,
+}
+
+fn exact<const N: usize>(what: &'static str, bytes: &[u8]) -> Result<[u8; N], InnerError> {
+    bytes.try_into().map_err(|_| InnerError { what })
+}
+
+impl Inner {
+    /// As Olm's plaintext.
+    pub fn encode(&self) -> Zeroizing<Vec<u8>> {
+        let body = match &self.body {
+            Body::Text { text, view_once } => wire::Body::Text(wire::Text {
+                text: text.to_string(),
+                view_once: *view_once,
+            }),
+            Body::Receipt { ids } => wire::Body::Receipt(wire::Receipt {
+                ids: ids.iter().map(|id| id.0.to_vec()).collect(),
+            }),
+            Body::Back => wire::Body::Back(wire::Back {}),
+            Body::Retry { inner_hash } => wire::Body::Retry(wire::Retry {
+                inner_hash: inner_hash.to_vec(),
+            }),
+        };
+        let inner = wire::Inner {
+            sender_device: self.sender.0.to_vec(),
+            recipient_device: self.recipient.0.to_vec(),
+            conversation: self.conversation.to_vec(),
+            message_id: self.message_id.0.to_vec(),
+            sent_at_ms: self.sent_at_ms,
+            ttl_s: self.ttl.map_or(0, |ttl| u32::try_from(ttl.as_secs()).unwrap_or(u32::MAX)),
+            franking: Vec::new(),
+            passphrase_layer: Vec::new(),
+            introduction: self.introduction.as_ref().map(Introduction::to_wire),
+            has_your_token: self.has_your_token,
+            body: Some(body),
+        };
+        Zeroizing::new(inner.encode_to_vec())
+    }
+
+    /// Reads what Olm decrypted.
+    ///
+    /// # Errors
+    /// [`InnerError`].
+    pub fn decode(bytes: &[u8]) -> Result<Self, InnerError> {
+        let inner = wire::Inner::decode(bytes).map_err(|_| InnerError { what: "its shape" })?;
+        let body = match inner.body.ok_or(InnerError {
+            what: "a body of this version",
+        })? {
+            wire::Body::Text(text) => Body::Text {
+                text: Zeroizing::new(text.text),
+                view_once: text.view_once,
+            },
+            wire::Body::Receipt(receipt) if receipt.ids.len() <= RECEIPT_IDS_MAX => Body::Receipt {
+                ids: receipt
+                    .ids
+                    .iter()
+                    .map(|id| exact("a receipt's id", id).map(MessageId))
+                    .collect::<Result<_, _>>()?,
+            },
+            wire::Body::Receipt(_) => return Err(InnerError { what: "a receipt" }),
+            wire::Body::Back(wire::Back {}) => Body::Back,
+            wire::Body::Retry(retry) => Body::Retry {
+                inner_hash: exact("a retry request", &retry.inner_hash)?,
+            },
+        };
+        Ok(Self {
+            sender: DeviceKey(exact("the sender", &inner.sender_device)?),
+            recipient: DeviceKey(exact("the recipient", &inner.recipient_device)?),
+            conversation: exact("the conversation", &inner.conversation)?,
+            message_id: MessageId(exact("the message id", &inner.message_id)?),
+            sent_at_ms: inner.sent_at_ms,
+            ttl: Some(inner.ttl_s)
+                .filter(|seconds| *seconds > 0)
+                .map(|seconds| Duration::from_secs(seconds.into())),
+            introduction: inner.introduction.map(Introduction::from_wire).transpose()?,
+            has_your_token: inner.has_your_token,
+            body,
+        })
+    }
+}
+
+impl Introduction {
+    fn to_wire(&self) -> wire::Introduction {
+        wire::Introduction {
+            mac: self.mac.map(|mac| mac.to_vec()).unwrap_or_default(),
+            record: self.record.clone(),
+            token: self.token.expose().to_vec(),
+            address_record: self.address_record.clone(),
+            addresses: self.addresses.iter().map(ToString::to_string).collect(),
+            name: self.name.clone(),
+        }
+    }
+
+    fn from_wire(introduction: wire::Introduction) -> Result<Self, InnerError> {
+        let addresses = introduction
+            .addresses
+            .iter()
+            .take(hob_protocol::limits::ADDRESSES_MAX)
+            .map(|address| Address::parse(address).map_err(|_| InnerError { what: "an address" }))
+            .collect::<Result<_, _>>()?;
+        let mac = match introduction.mac.is_empty() {
+            true => None,
+            false => Some(exact("the introduction's MAC", &introduction.mac)?),
+        };
+        Ok(Self {
+            mac,
+            record: introduction.record,
+            token: DeliveryToken(exact("a delivery token", &introduction.token)?),
+            address_record: introduction.address_record,
+            addresses,
+            name: introduction.name,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn an_inner_plaintext_reads_back_as_it_was_written() {
+        let inner = Inner {
+            sender: DeviceKey([1; 32]),
+            recipient: DeviceKey([2; 32]),
+            conversation: [3; 16],
+            message_id: MessageId([4; 16]),
+            sent_at_ms: 5,
+            ttl: Some(Duration::from_secs(600)),
+            introduction: Some(Introduction {
+                mac: Some([6; 32]),
+                record: vec![7; 9],
+                token: DeliveryToken([8; 32]),
+                address_record: vec![9],
+                addresses: vec![Address::parse("a.example:1").unwrap()],
+                name: "bob".to_owned(),
+            }),
+            has_your_token: true,
+            body: Body::Text {
+                text: Zeroizing::new("supper at eight".to_owned()),
+                view_once: true,
+            },
+        };
+        assert!(Inner::decode(&inner.encode()) == Ok(inner));
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_the_inner_plaintext_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+            let _ = Inner::decode(&bytes);
+        }
+    }
+}
