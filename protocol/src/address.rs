@@ -37,9 +37,7 @@ impl Address {
             Some(inside) => inside.parse::<std::net::Ipv6Addr>().is_ok(),
             None => {
                 !host.is_empty()
-                    && host
-                        .bytes()
-                        .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_'))
+                    && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_'))
             }
         };
         let port_is_good = port.bytes().all(|byte| byte.is_ascii_digit()) && port.parse::<u16>().is_ok_and(|p| p > 0);
@@ -59,10 +57,7 @@ impl Address {
     pub fn host_and_port(&self) -> (&str, u16) {
         // The shape was checked when it was made.
         let (host, port) = self.0.rsplit_once(':').unwrap_or((&self.0, "0"));
-        (
-            host.trim_start_matches('[').trim_end_matches(']'),
-            port.parse().unwrap_or(0),
-        )
+        (host.trim_start_matches('[').trim_end_matches(']'), port.parse().unwrap_or(0))
     }
 }
 
@@ -105,12 +100,7 @@ impl AddressRecord {
     /// Signs a record.
     pub fn sign(key: &SigningKey, addresses: Vec<Address>, sequence: u64, expires_at_s: u64) -> Self {
         let signature = transcript(&addresses, sequence, expires_at_s).sign(key);
-        Self {
-            addresses,
-            sequence,
-            expires_at_s,
-            signature,
-        }
+        Self { addresses, sequence, expires_at_s, signature }
     }
 
     /// Whether this box signed it. Its expiry is for the caller to compare.
@@ -149,27 +139,11 @@ mod tests {
 
     #[test]
     fn addresses_are_names_or_numbers_with_a_port() {
-        for good in [
-            "box.example:8443",
-            "192.0.2.1:1",
-            "[2001:db8::1]:8443",
-            "hob-1a2b.local:65535",
-        ] {
+        for good in ["box.example:8443", "192.0.2.1:1", "[2001:db8::1]:8443", "hob-1a2b.local:65535"] {
             assert!(Address::parse(good).is_ok(), "{good}");
         }
-        for bad in [
-            "",
-            "box",
-            "box:",
-            ":1",
-            "box:0",
-            "box:65536",
-            "[::g]:1",
-            "b ox:1",
-            "box:+1",
-            "\u{202e}:1",
-            "a/b:1",
-        ] {
+        for bad in ["", "box", "box:", ":1", "box:0", "box:65536", "[::g]:1", "b ox:1", "box:+1", "\u{202e}:1", "a/b:1"]
+        {
             assert!(Address::parse(bad).is_err(), "{bad:?}");
         }
         assert_eq!(Address::parse("[::1]:80").unwrap().host_and_port(), ("::1", 80));

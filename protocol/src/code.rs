@@ -116,18 +116,12 @@ impl std::fmt::Display for RetryText {
 impl Refused {
     /// A refusal that trying again does not cure.
     pub const fn finally(code: Code) -> Self {
-        Self {
-            code,
-            retry_after: None,
-        }
+        Self { code, retry_after: None }
     }
 
     /// A refusal that may be gone after a while.
     pub const fn for_now(code: Code, retry_after: Duration) -> Self {
-        Self {
-            code,
-            retry_after: Some(retry_after),
-        }
+        Self { code, retry_after: Some(retry_after) }
     }
 }
 

@@ -92,19 +92,14 @@ mod tests {
 
     #[test]
     fn a_code_that_would_not_fit_its_qr_code_is_not_printed() {
-        let long = ContactCode {
-            addresses: vec![Address::parse(&format!("{}:1", "a".repeat(120))).unwrap(); 3],
-            ..code()
-        };
+        let long =
+            ContactCode { addresses: vec![Address::parse(&format!("{}:1", "a".repeat(120))).unwrap(); 3], ..code() };
         assert!(long.to_code().unwrap_err().to_string().contains("more than 256"));
     }
 
     #[test]
     fn an_invitation_is_not_taken_for_a_contact_code() {
         let error = ContactCode::parse("hob://join/AAAA").unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "this is no contact code: it should start with hob://contact/"
-        );
+        assert_eq!(error.to_string(), "this is no contact code: it should start with hob://contact/");
     }
 }

@@ -28,9 +28,7 @@ impl Envelope {
         if ENVELOPE_SIZES.contains(&sealed.len()) {
             Ok(Self(sealed))
         } else {
-            Err(NotAnEnvelopeSize {
-                got_bytes: sealed.len(),
-            })
+            Err(NotAnEnvelopeSize { got_bytes: sealed.len() })
         }
     }
 

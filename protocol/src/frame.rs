@@ -106,51 +106,18 @@ pub struct Hello {
 
 /// What a client says.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[allow(
-    missing_docs,
-    reason = "the fields are those of proto/hob.proto, which documents them"
-)]
+#[allow(missing_docs, reason = "the fields are those of proto/hob.proto, which documents them")]
 pub enum ClientBody {
-    Redeem {
-        invitation: InvitationId,
-        device_key: DeviceKey,
-        label: String,
-        binding: Binding,
-        mac: [u8; 32],
-    },
-    Prove {
-        device_key: DeviceKey,
-        signature: [u8; 64],
-        origin: Option<String>,
-        clock_ms: u64,
-    },
-    Submit {
-        token: DeliveryToken,
-        envelope: Envelope,
-        ttl: Duration,
-        urgency: Urgency,
-        online_only: bool,
-    },
-    Acknowledge {
-        ids: Vec<EnvelopeId>,
-    },
-    Credit {
-        envelopes: u32,
-    },
+    Redeem { invitation: InvitationId, device_key: DeviceKey, label: String, binding: Binding, mac: [u8; 32] },
+    Prove { device_key: DeviceKey, signature: [u8; 64], origin: Option<String>, clock_ms: u64 },
+    Submit { token: DeliveryToken, envelope: Envelope, ttl: Duration, urgency: Urgency, online_only: bool },
+    Acknowledge { ids: Vec<EnvelopeId> },
+    Credit { envelopes: u32 },
     TokenGrant(Grant),
-    TokenRevoke {
-        token_hash: TokenHash,
-    },
-    TokenList {
-        grants: Vec<Grant>,
-    },
-    BundlePublish {
-        bundle: Bytes,
-        ttl: Duration,
-    },
-    BundleFetch {
-        token: DeliveryToken,
-    },
+    TokenRevoke { token_hash: TokenHash },
+    TokenList { grants: Vec<Grant> },
+    BundlePublish { bundle: Bytes, ttl: Duration },
+    BundleFetch { token: DeliveryToken },
     Ping,
 }
 
@@ -165,49 +132,20 @@ pub struct ClientFrame {
 
 /// What the box says.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[allow(
-    missing_docs,
-    reason = "the fields are those of proto/hob.proto, which documents them"
-)]
+#[allow(missing_docs, reason = "the fields are those of proto/hob.proto, which documents them")]
 pub enum ServerBody {
     Hello(Box<Hello>),
-    Challenge {
-        nonce: [u8; 32],
-    },
-    Admitted {
-        member: MemberId,
-        mailbox: MailboxId,
-    },
-    Proved {
-        mailbox: MailboxId,
-        wants_token_list: bool,
-        wants_bundle: bool,
-    },
-    Accepted {
-        ttl: Duration,
-        duplicate: bool,
-    },
-    Push {
-        id: EnvelopeId,
-        envelope: Envelope,
-        ttl: Duration,
-    },
+    Challenge { nonce: [u8; 32] },
+    Admitted { member: MemberId, mailbox: MailboxId },
+    Proved { mailbox: MailboxId, wants_token_list: bool, wants_bundle: bool },
+    Accepted { ttl: Duration, duplicate: bool },
+    Push { id: EnvelopeId, envelope: Envelope, ttl: Duration },
     CaughtUp,
     Done,
-    Bundle {
-        bundle: Bytes,
-    },
-    MailboxWasFull {
-        refused: u64,
-    },
-    Restarting {
-        back_in: Duration,
-    },
-    Error {
-        code: u32,
-        text: String,
-        retry_after: Option<Duration>,
-    },
+    Bundle { bundle: Bytes },
+    MailboxWasFull { refused: u64 },
+    Restarting { back_in: Duration },
+    Error { code: u32, text: String, retry_after: Option<Duration> },
     Pong,
 }
 
@@ -235,11 +173,7 @@ struct Reader {
 
 impl Reader {
     fn error(&self, code: Code, why: impl ToString) -> FrameError {
-        FrameError {
-            code,
-            request: self.request,
-            why: why.to_string(),
-        }
+        FrameError { code, request: self.request, why: why.to_string() }
     }
 
     fn bad(&self, why: impl ToString) -> FrameError {
@@ -259,11 +193,7 @@ impl Reader {
     }
 
     fn at_most(&self, what: &str, got: usize, max: usize) -> Result<(), FrameError> {
-        if got <= max {
-            Ok(())
-        } else {
-            Err(self.bad(format!("{what}: {got}, more than {max}")))
-        }
+        if got <= max { Ok(()) } else { Err(self.bad(format!("{what}: {got}, more than {max}"))) }
     }
 
     fn grant(&self, grant: &wire::TokenGrant) -> Result<Grant, FrameError> {
@@ -272,10 +202,7 @@ impl Reader {
             Ok(wire::TokenKind::TokenIntroduction) => TokenKind::Introduction,
             Err(_) => return Err(self.bad(format!("token kind {} is not known", grant.kind))),
         };
-        Ok(Grant {
-            token_hash: self.id(&grant.token_hash[..])?,
-            kind,
-        })
+        Ok(Grant { token_hash: self.id(&grant.token_hash[..])?, kind })
     }
 
     fn envelope(&self, sealed: Bytes) -> Result<Envelope, FrameError> {
@@ -287,10 +214,7 @@ impl Reader {
 fn open<W: Message + Default>(frame: Bytes, head: impl Fn(&W) -> (u32, u64)) -> Result<(Reader, W), FrameError> {
     let blind = Reader { request: 0 };
     if frame.len() > FRAME_BYTES_MAX {
-        return Err(blind.error(
-            Code::TooLarge,
-            format!("{} bytes, more than {FRAME_BYTES_MAX}", frame.len()),
-        ));
+        return Err(blind.error(Code::TooLarge, format!("{} bytes, more than {FRAME_BYTES_MAX}", frame.len())));
     }
     let frame = W::decode(frame).map_err(|error| blind.bad(error))?;
     let (version, request) = head(&frame);
@@ -306,10 +230,7 @@ fn grant_to_wire(grant: &Grant) -> wire::TokenGrant {
         TokenKind::Contact => wire::TokenKind::TokenContact,
         TokenKind::Introduction => wire::TokenKind::TokenIntroduction,
     };
-    wire::TokenGrant {
-        token_hash: bytes(&grant.token_hash.0),
-        kind: kind.into(),
-    }
+    wire::TokenGrant { token_hash: bytes(&grant.token_hash.0), kind: kind.into() }
 }
 
 impl ClientFrame {
@@ -364,60 +285,34 @@ impl ClientFrame {
             }
             Body::Acknowledge(acknowledge) => {
                 reader.at_most("ids", acknowledge.ids.len(), ACKNOWLEDGE_IDS_MAX)?;
-                let ids = acknowledge
-                    .ids
-                    .iter()
-                    .map(|id| reader.id(&id[..]))
-                    .collect::<Result<_, _>>()?;
+                let ids = acknowledge.ids.iter().map(|id| reader.id(&id[..])).collect::<Result<_, _>>()?;
                 ClientBody::Acknowledge { ids }
             }
-            Body::Credit(credit) => ClientBody::Credit {
-                envelopes: credit.envelopes,
-            },
+            Body::Credit(credit) => ClientBody::Credit { envelopes: credit.envelopes },
             Body::TokenGrant(grant) => ClientBody::TokenGrant(reader.grant(&grant)?),
-            Body::TokenRevoke(revoke) => ClientBody::TokenRevoke {
-                token_hash: reader.id(&revoke.token_hash[..])?,
-            },
+            Body::TokenRevoke(revoke) => ClientBody::TokenRevoke { token_hash: reader.id(&revoke.token_hash[..])? },
             Body::TokenList(list) => {
                 reader.at_most("tokens", list.tokens.len(), TOKENS_PER_MAILBOX)?;
-                let grants = list
-                    .tokens
-                    .iter()
-                    .map(|grant| reader.grant(grant))
-                    .collect::<Result<_, _>>()?;
+                let grants = list.tokens.iter().map(|grant| reader.grant(grant)).collect::<Result<_, _>>()?;
                 ClientBody::TokenList { grants }
             }
             Body::BundlePublish(publish) => {
                 if publish.bundle.is_empty() || publish.bundle.len() > BUNDLE_BYTES_MAX {
                     return Err(reader.error(Code::BadBundle, format!("{} bytes", publish.bundle.len())));
                 }
-                ClientBody::BundlePublish {
-                    bundle: publish.bundle,
-                    ttl: Duration::from_secs(publish.ttl_s.into()),
-                }
+                ClientBody::BundlePublish { bundle: publish.bundle, ttl: Duration::from_secs(publish.ttl_s.into()) }
             }
-            Body::BundleFetch(fetch) => ClientBody::BundleFetch {
-                token: reader.id(&fetch.token[..])?,
-            },
+            Body::BundleFetch(fetch) => ClientBody::BundleFetch { token: reader.id(&fetch.token[..])? },
             Body::Ping(wire::Ping {}) => ClientBody::Ping,
         };
-        Ok(Self {
-            request: reader.request,
-            body,
-        })
+        Ok(Self { request: reader.request, body })
     }
 
     /// One binary message.
     pub fn encode(self) -> Bytes {
         use wire::client_frame::Body;
         let body = match self.body {
-            ClientBody::Redeem {
-                invitation,
-                device_key,
-                label,
-                binding,
-                mac,
-            } => Body::Redeem(wire::Redeem {
+            ClientBody::Redeem { invitation, device_key, label, binding, mac } => Body::Redeem(wire::Redeem {
                 invitation: bytes(&invitation.0),
                 device_key: bytes(&device_key.0),
                 label,
@@ -427,24 +322,13 @@ impl ClientFrame {
                 },
                 mac: bytes(&mac),
             }),
-            ClientBody::Prove {
-                device_key,
-                signature,
-                origin,
-                clock_ms,
-            } => Body::Prove(wire::Prove {
+            ClientBody::Prove { device_key, signature, origin, clock_ms } => Body::Prove(wire::Prove {
                 device_key: bytes(&device_key.0),
                 signature: bytes(&signature),
                 origin: origin.unwrap_or_default(),
                 clock_ms,
             }),
-            ClientBody::Submit {
-                token,
-                envelope,
-                ttl,
-                urgency,
-                online_only,
-            } => Body::Submit(wire::Submit {
+            ClientBody::Submit { token, envelope, ttl, urgency, online_only } => Body::Submit(wire::Submit {
                 token: bytes(token.expose()),
                 envelope: envelope.into_bytes(),
                 ttl_s: seconds(ttl),
@@ -454,33 +338,24 @@ impl ClientFrame {
                 },
                 online_only,
             }),
-            ClientBody::Acknowledge { ids } => Body::Acknowledge(wire::Acknowledge {
-                ids: ids.iter().map(|id| bytes(&id.0)).collect(),
-            }),
+            ClientBody::Acknowledge { ids } => {
+                Body::Acknowledge(wire::Acknowledge { ids: ids.iter().map(|id| bytes(&id.0)).collect() })
+            }
             ClientBody::Credit { envelopes } => Body::Credit(wire::Credit { envelopes }),
             ClientBody::TokenGrant(grant) => Body::TokenGrant(grant_to_wire(&grant)),
-            ClientBody::TokenRevoke { token_hash } => Body::TokenRevoke(wire::TokenRevoke {
-                token_hash: bytes(&token_hash.0),
-            }),
-            ClientBody::TokenList { grants } => Body::TokenList(wire::TokenList {
-                tokens: grants.iter().map(grant_to_wire).collect(),
-            }),
-            ClientBody::BundlePublish { bundle, ttl } => Body::BundlePublish(wire::BundlePublish {
-                bundle,
-                ttl_s: seconds(ttl),
-            }),
-            ClientBody::BundleFetch { token } => Body::BundleFetch(wire::BundleFetch {
-                token: bytes(token.expose()),
-            }),
+            ClientBody::TokenRevoke { token_hash } => {
+                Body::TokenRevoke(wire::TokenRevoke { token_hash: bytes(&token_hash.0) })
+            }
+            ClientBody::TokenList { grants } => {
+                Body::TokenList(wire::TokenList { tokens: grants.iter().map(grant_to_wire).collect() })
+            }
+            ClientBody::BundlePublish { bundle, ttl } => {
+                Body::BundlePublish(wire::BundlePublish { bundle, ttl_s: seconds(ttl) })
+            }
+            ClientBody::BundleFetch { token } => Body::BundleFetch(wire::BundleFetch { token: bytes(token.expose()) }),
             ClientBody::Ping => Body::Ping(wire::Ping {}),
         };
-        wire::ClientFrame {
-            version: VERSION,
-            request: self.request,
-            body: Some(body),
-        }
-        .encode_to_vec()
-        .into()
+        wire::ClientFrame { version: VERSION, request: self.request, body: Some(body) }.encode_to_vec().into()
     }
 }
 
@@ -518,14 +393,7 @@ impl ServerFrame {
     /// A refusal as the answer to a request.
     pub fn refusal(request: u64, refused: Refused) -> Self {
         let Refused { code, retry_after } = refused;
-        Self {
-            request,
-            body: ServerBody::Error {
-                code: code.number(),
-                text: code.text().to_owned(),
-                retry_after,
-            },
-        }
+        Self { request, body: ServerBody::Error { code: code.number(), text: code.text().to_owned(), retry_after } }
     }
 
     /// Reads one binary message.
@@ -550,9 +418,7 @@ impl ServerFrame {
                     .map(|record| AddressRecord::from_wire(&record).map_err(|why| reader.bad(why)))
                     .transpose()?,
             })),
-            Body::Challenge(challenge) => ServerBody::Challenge {
-                nonce: reader.array("a nonce", &challenge.nonce)?,
-            },
+            Body::Challenge(challenge) => ServerBody::Challenge { nonce: reader.array("a nonce", &challenge.nonce)? },
             Body::Admitted(admitted) => ServerBody::Admitted {
                 member: reader.id(&admitted.member[..])?,
                 mailbox: reader.id(&admitted.mailbox[..])?,
@@ -562,10 +428,9 @@ impl ServerFrame {
                 wants_token_list: proved.wants_token_list,
                 wants_bundle: proved.wants_bundle,
             },
-            Body::Accepted(accepted) => ServerBody::Accepted {
-                ttl: Duration::from_secs(accepted.ttl_s.into()),
-                duplicate: accepted.duplicate,
-            },
+            Body::Accepted(accepted) => {
+                ServerBody::Accepted { ttl: Duration::from_secs(accepted.ttl_s.into()), duplicate: accepted.duplicate }
+            }
             Body::Push(push) => ServerBody::Push {
                 id: reader.id(&push.id[..])?,
                 envelope: reader.envelope(push.envelope)?,
@@ -575,9 +440,9 @@ impl ServerFrame {
             Body::Done(wire::Done {}) => ServerBody::Done,
             Body::Bundle(bundle) => ServerBody::Bundle { bundle: bundle.bundle },
             Body::MailboxWasFull(full) => ServerBody::MailboxWasFull { refused: full.refused },
-            Body::Restarting(restarting) => ServerBody::Restarting {
-                back_in: Duration::from_secs(restarting.back_in_s.into()),
-            },
+            Body::Restarting(restarting) => {
+                ServerBody::Restarting { back_in: Duration::from_secs(restarting.back_in_s.into()) }
+            }
             Body::Error(error) => ServerBody::Error {
                 code: error.code,
                 text: error.text,
@@ -587,14 +452,25 @@ impl ServerFrame {
             },
             Body::Pong(wire::Pong {}) => ServerBody::Pong,
         };
-        Ok(Self {
-            request: reader.request,
-            body,
-        })
+        Ok(Self { request: reader.request, body })
     }
 
     /// One binary message.
     pub fn encode(self) -> Bytes {
+        self.into_wire().encode_to_vec().into()
+    }
+
+    /// Appends one binary message to a buffer. `head` is told its length in bytes first and may write what goes before.
+    pub fn encode_into(self, out: &mut Vec<u8>, head: impl FnOnce(&mut Vec<u8>, usize)) {
+        let frame = self.into_wire();
+        let length = frame.encoded_len();
+        // An envelope's frame is written at once: growing by doubling would copy it.
+        out.reserve(length + 16);
+        head(out, length);
+        frame.encode_raw(out);
+    }
+
+    fn into_wire(self) -> wire::ServerFrame {
         use wire::server_frame::Body;
         let body = match self.body {
             ServerBody::Hello(hello) => Body::Hello(wire::Hello {
@@ -606,40 +482,24 @@ impl ServerFrame {
                 address_record: hello.address_record.as_ref().map(AddressRecord::to_wire),
             }),
             ServerBody::Challenge { nonce } => Body::Challenge(wire::Challenge { nonce: bytes(&nonce) }),
-            ServerBody::Admitted { member, mailbox } => Body::Admitted(wire::Admitted {
-                member: bytes(&member.0),
-                mailbox: bytes(&mailbox.0),
-            }),
-            ServerBody::Proved {
-                mailbox,
-                wants_token_list,
-                wants_bundle,
-            } => Body::Proved(wire::Proved {
-                mailbox: bytes(&mailbox.0),
-                wants_token_list,
-                wants_bundle,
-            }),
-            ServerBody::Accepted { ttl, duplicate } => Body::Accepted(wire::Accepted {
-                ttl_s: seconds(ttl),
-                duplicate,
-            }),
-            ServerBody::Push { id, envelope, ttl } => Body::Push(wire::Push {
-                id: bytes(&id.0),
-                envelope: envelope.into_bytes(),
-                ttl_s: seconds(ttl),
-            }),
+            ServerBody::Admitted { member, mailbox } => {
+                Body::Admitted(wire::Admitted { member: bytes(&member.0), mailbox: bytes(&mailbox.0) })
+            }
+            ServerBody::Proved { mailbox, wants_token_list, wants_bundle } => {
+                Body::Proved(wire::Proved { mailbox: bytes(&mailbox.0), wants_token_list, wants_bundle })
+            }
+            ServerBody::Accepted { ttl, duplicate } => {
+                Body::Accepted(wire::Accepted { ttl_s: seconds(ttl), duplicate })
+            }
+            ServerBody::Push { id, envelope, ttl } => {
+                Body::Push(wire::Push { id: bytes(&id.0), envelope: envelope.into_bytes(), ttl_s: seconds(ttl) })
+            }
             ServerBody::CaughtUp => Body::CaughtUp(wire::CaughtUp {}),
             ServerBody::Done => Body::Done(wire::Done {}),
             ServerBody::Bundle { bundle } => Body::Bundle(wire::Bundle { bundle }),
             ServerBody::MailboxWasFull { refused } => Body::MailboxWasFull(wire::MailboxWasFull { refused }),
-            ServerBody::Restarting { back_in } => Body::Restarting(wire::Restarting {
-                back_in_s: seconds(back_in),
-            }),
-            ServerBody::Error {
-                code,
-                text,
-                retry_after,
-            } => Body::Error(wire::Error {
+            ServerBody::Restarting { back_in } => Body::Restarting(wire::Restarting { back_in_s: seconds(back_in) }),
+            ServerBody::Error { code, text, retry_after } => Body::Error(wire::Error {
                 code,
                 text,
                 retry_after_s: retry_after
@@ -647,13 +507,7 @@ impl ServerFrame {
             }),
             ServerBody::Pong => Body::Pong(wire::Pong {}),
         };
-        wire::ServerFrame {
-            version: VERSION,
-            request: self.request,
-            body: Some(body),
-        }
-        .encode_to_vec()
-        .into()
+        wire::ServerFrame { version: VERSION, request: self.request, body: Some(body) }
     }
 }
 
@@ -699,20 +553,10 @@ mod tests {
 
     #[test]
     fn an_unknown_kind_or_version_is_answered_by_its_own_code_and_request() {
-        let unknown = wire::ClientFrame {
-            version: 1,
-            request: 5,
-            body: None,
-        }
-        .encode_to_vec();
+        let unknown = wire::ClientFrame { version: 1, request: 5, body: None }.encode_to_vec();
         let error = ClientFrame::decode(unknown.into()).unwrap_err();
         assert_eq!((error.code, error.request), (Code::UnknownFrame, 5));
-        let newer = wire::ClientFrame {
-            version: 2,
-            request: 6,
-            body: None,
-        }
-        .encode_to_vec();
+        let newer = wire::ClientFrame { version: 2, request: 6, body: None }.encode_to_vec();
         let error = ClientFrame::decode(newer.into()).unwrap_err();
         assert_eq!((error.code, error.request), (Code::UnsupportedVersion, 6));
     }
@@ -725,12 +569,7 @@ mod tests {
 
     #[test]
     fn unknown_fields_are_ignored() {
-        let mut bytes = ClientFrame {
-            request: 1,
-            body: ClientBody::Ping,
-        }
-        .encode()
-        .to_vec();
+        let mut bytes = ClientFrame { request: 1, body: ClientBody::Ping }.encode().to_vec();
         bytes.extend_from_slice(&[0xf8, 0x07, 0x01]); // field 127, varint 1
         assert_eq!(ClientFrame::decode(bytes.into()).unwrap().body, ClientBody::Ping);
     }

@@ -180,10 +180,7 @@ mod tests {
 
     #[test]
     fn the_same_sealed_bytes_have_another_id_in_another_mailbox() {
-        assert_ne!(
-            EnvelopeId::of(&MailboxId([1; 16]), b"x"),
-            EnvelopeId::of(&MailboxId([2; 16]), b"x")
-        );
+        assert_ne!(EnvelopeId::of(&MailboxId([1; 16]), b"x"), EnvelopeId::of(&MailboxId([2; 16]), b"x"));
     }
 
     #[test]

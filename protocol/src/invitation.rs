@@ -51,12 +51,8 @@ impl Invitation {
             return Err(field("it names no address".to_owned()));
         }
         Ok(Self {
-            id: code.id[..]
-                .try_into()
-                .map_err(|error: crate::ids::WrongLength| field(error.to_string()))?,
-            secret: code.secret[..]
-                .try_into()
-                .map_err(|error: crate::ids::WrongLength| field(error.to_string()))?,
+            id: code.id[..].try_into().map_err(|error: crate::ids::WrongLength| field(error.to_string()))?,
+            secret: code.secret[..].try_into().map_err(|error: crate::ids::WrongLength| field(error.to_string()))?,
             box_identity: code.box_identity[..]
                 .try_into()
                 .map_err(|error: crate::ids::WrongLength| field(error.to_string()))?,
@@ -75,20 +71,14 @@ mod tests {
             id: InvitationId([1; 16]),
             secret: InvitationSecret([2; 16]),
             box_identity: BoxIdentity([3; 32]),
-            addresses: vec![
-                Address::parse("[2001:db8::1]:8443").unwrap(),
-                Address::parse("hob.local:8443").unwrap(),
-            ],
+            addresses: vec![Address::parse("[2001:db8::1]:8443").unwrap(), Address::parse("hob.local:8443").unwrap()],
             expires_at_s: 1_790_000_000,
         }
     }
 
     #[test]
     fn an_invitation_reads_back_as_it_was_printed() {
-        assert_eq!(
-            Invitation::parse(&format!(" {}\n", invitation().to_link())),
-            Ok(invitation())
-        );
+        assert_eq!(Invitation::parse(&format!(" {}\n", invitation().to_link())), Ok(invitation()));
     }
 
     #[test]
@@ -97,10 +87,7 @@ mod tests {
         for at in SCHEME.len()..link.len() {
             let mut changed = link.clone().into_bytes();
             changed[at] = if changed[at] == b'A' { b'B' } else { b'A' };
-            assert!(
-                Invitation::parse(std::str::from_utf8(&changed).unwrap()).is_err(),
-                "character {at}"
-            );
+            assert!(Invitation::parse(std::str::from_utf8(&changed).unwrap()).is_err(), "character {at}");
         }
     }
 

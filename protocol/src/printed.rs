@@ -84,21 +84,13 @@ pub(crate) fn print(scheme: &'static str, body: &[u8]) -> String {
 
 pub(crate) fn parse(what: &'static str, scheme: &'static str, text: &str) -> Result<Vec<u8>, PrintedError> {
     let text = text.trim();
-    let encoded = text
-        .strip_prefix(scheme)
-        .ok_or(PrintedError::WrongScheme { what, scheme })?;
+    let encoded = text.strip_prefix(scheme).ok_or(PrintedError::WrongScheme { what, scheme })?;
     if text.len() > LINK_BYTES_MAX {
-        return Err(PrintedError::TooLong {
-            what,
-            got_bytes: text.len(),
-        });
+        return Err(PrintedError::TooLong { what, got_bytes: text.len() });
     }
     let packed = BASE64URL_NOPAD
         .decode(encoded.as_bytes())
-        .map_err(|error| PrintedError::NotBase64 {
-            what,
-            at: scheme.len() + error.position + 1,
-        })?;
+        .map_err(|error| PrintedError::NotBase64 { what, at: scheme.len() + error.position + 1 })?;
     let Some((versioned, sum)) = packed.split_last_chunk::<CHECKSUM_BYTES>() else {
         return Err(PrintedError::WrongChecksum { what });
     };

@@ -88,9 +88,7 @@ impl Transcript {
 
 /// What the box signs in its hello: it holds the pinned identity, on this very connection, under this certificate.
 pub fn server(exporter: &Exporter, certificate_spki: &[u8]) -> Transcript {
-    Transcript::new("hob/1 server")
-        .fixed(&exporter.0)
-        .sized(certificate_spki)
+    Transcript::new("hob/1 server").fixed(&exporter.0).sized(certificate_spki)
 }
 
 /// What a device signs to prove its mailbox.
@@ -158,9 +156,6 @@ mod tests {
     fn a_signature_of_the_wrong_length_is_refused() {
         let message = server(&Exporter([0; 32]), b"spki");
         assert!(!message.is_signed_by(&key().verifying_key().to_bytes(), &[0; 63]));
-        assert!(
-            !message.is_signed_by(&[0; 32], &[0; 64]),
-            "a small-order key signs nothing"
-        );
+        assert!(!message.is_signed_by(&[0; 32], &[0; 64]), "a small-order key signs nothing");
     }
 }

@@ -107,17 +107,11 @@ impl Relay {
             Ask::RevokeDevice { mailbox } => self.revoke_device(&mailbox, effects),
             Ask::RevokeMember { member } => self.revoke_member(&member, effects),
             Ask::Members => {
-                return effects.push(Effect::Answer {
-                    request,
-                    answer: Answer::Members(self.members()),
-                });
+                return effects.push(Effect::Answer { request, answer: Answer::Members(self.members()) });
             }
             Ask::Status => {
                 let status = Box::new(self.status());
-                return effects.push(Effect::Answer {
-                    request,
-                    answer: Answer::Status(status),
-                });
+                return effects.push(Effect::Answer { request, answer: Answer::Status(status) });
             }
         };
         self.wait(Waiting::Admin { request, answer }, effects);
@@ -127,28 +121,19 @@ impl Relay {
         let (mut id, mut secret) = (InvitationId([0; 16]), InvitationSecret([0; 16]));
         self.rng.fill_bytes(&mut id.0);
         self.rng.fill_bytes(&mut secret.0);
-        let open = OpenInvitation {
-            secret: secret.clone(),
-            expires_at: now.ledger_time.plus(expires_in),
-            redeemed: None,
-        };
+        let open =
+            OpenInvitation { secret: secret.clone(), expires_at: now.ledger_time.plus(expires_in), redeemed: None };
         self.append_ledger(open.event(&id), effects);
         self.invitations.insert(id, open);
         let expires_at_s = (now.unix_ms / 1000).saturating_add(expires_in.as_secs());
-        Answer::Invited {
-            invitation: id,
-            secret,
-            expires_at_s,
-        }
+        Answer::Invited { invitation: id, secret, expires_at_s }
     }
 
     pub(crate) fn withdraw(&mut self, id: &InvitationId, effects: &mut Effects) -> bool {
         if self.invitations.remove(id).is_none() {
             return false;
         }
-        let removed = disk::InvitationRemoved {
-            id: id.0.to_vec().into(),
-        };
+        let removed = disk::InvitationRemoved { id: id.0.to_vec().into() };
         self.append_ledger(LedgerEvent::InvitationRemoved(removed), effects);
         true
     }
@@ -171,12 +156,8 @@ impl Relay {
         if !self.members.contains_key(member) {
             return Answer::NotFound;
         }
-        let devices: Vec<u32> = self
-            .mailboxes
-            .iter()
-            .filter(|(_, mailbox)| mailbox.member == *member)
-            .map(|(number, _)| number)
-            .collect();
+        let devices: Vec<u32> =
+            self.mailboxes.iter().filter(|(_, mailbox)| mailbox.member == *member).map(|(number, _)| number).collect();
         for number in devices {
             self.remove_mailbox(number, effects);
         }
@@ -186,9 +167,7 @@ impl Relay {
 
     fn remove_member(&mut self, member: &MemberId, effects: &mut Effects) {
         self.members.remove(member);
-        let removed = disk::MemberRemoved {
-            id: member.0.to_vec().into(),
-        };
+        let removed = disk::MemberRemoved { id: member.0.to_vec().into() };
         self.append_ledger(LedgerEvent::MemberRemoved(removed), effects);
     }
 
@@ -222,11 +201,7 @@ impl Relay {
 
     /// How it stands.
     pub fn status(&self) -> Status {
-        let owners = self
-            .mailboxes
-            .iter()
-            .filter(|(_, mailbox)| mailbox.owner.is_some())
-            .count();
+        let owners = self.mailboxes.iter().filter(|(_, mailbox)| mailbox.owner.is_some()).count();
         Status {
             counters: self.counters.clone(),
             pending: u64::from(self.pending.len()),

@@ -26,9 +26,9 @@ pub(crate) struct OpenInvitation {
 
 impl OpenInvitation {
     pub(crate) fn event(&self, id: &InvitationId) -> LedgerEvent {
-        let (redeemed_by, redeemed_at_ms) = self.redeemed.map_or_else(Default::default, |(device, at)| {
-            (bytes::Bytes::copy_from_slice(&device.0), at.0)
-        });
+        let (redeemed_by, redeemed_at_ms) = self
+            .redeemed
+            .map_or_else(Default::default, |(device, at)| (bytes::Bytes::copy_from_slice(&device.0), at.0));
         LedgerEvent::Invitation(disk::Invitation {
             id: id.0.to_vec().into(),
             secret: self.secret.expose().to_vec().into(),
@@ -70,12 +70,7 @@ impl Relay {
             Binding::Web => None,
         };
         let invitation = self.invitations.get(&redeem.invitation).ok_or(UNKNOWN)?;
-        let want = redeem_mac(
-            &invitation.secret,
-            &redeem.device_key,
-            &self.identity,
-            bound_to.as_ref(),
-        );
+        let want = redeem_mac(&invitation.secret, &redeem.device_key, &self.identity, bound_to.as_ref());
         // The MAC first: whoever was not shown the secret learns nothing, not even that it expired.
         if !same_mac(&want, &redeem.mac) {
             return Err(UNKNOWN);
@@ -91,10 +86,7 @@ impl Relay {
             let Some(found) = self.mailboxes.get(number) else {
                 return Err(UNKNOWN);
             };
-            let body = ServerBody::Admitted {
-                member: found.member,
-                mailbox,
-            };
+            let body = ServerBody::Admitted { member: found.member, mailbox };
             self.establish(conn, effects);
             self.reply_when_durable(conn, request, body, effects);
             return Ok(());
@@ -128,20 +120,9 @@ impl Relay {
             .map(|mailbox| mailbox.member);
         // A device that joins again keeps its member: a second one would be a person who does not exist.
         let member = before.unwrap_or(member);
-        self.members.insert(
-            member,
-            Member {
-                label: redeem.label.clone(),
-                joined_at_s,
-            },
-        );
-        self.mailboxes
-            .add(now.box_time, redeem.device_key, member, redeem.binding, burst);
-        let member_event = disk::Member {
-            id: member.0.to_vec().into(),
-            label: redeem.label,
-            joined_at_s,
-        };
+        self.members.insert(member, Member { label: redeem.label.clone(), joined_at_s });
+        self.mailboxes.add(now.box_time, redeem.device_key, member, redeem.binding, burst);
+        let member_event = disk::Member { id: member.0.to_vec().into(), label: redeem.label, joined_at_s };
         self.append_ledger(LedgerEvent::Member(member_event), effects);
         let device_event = disk::Device {
             key: redeem.device_key.0.to_vec().into(),
@@ -188,17 +169,8 @@ impl Relay {
         };
         let superseded = mailbox.owner.take();
         let cursor = mailbox.queue.head;
-        mailbox.owner = Some(Owner {
-            conn,
-            credit,
-            in_flight: 0,
-            cursor,
-            catching_up_to: Some(catching_up_to),
-        });
-        let bundle_is_good = mailbox
-            .bundle
-            .as_ref()
-            .is_some_and(|bundle| bundle.expires_at > now.ledger_time)
+        mailbox.owner = Some(Owner { conn, credit, in_flight: 0, cursor, catching_up_to: Some(catching_up_to) });
+        let bundle_is_good = mailbox.bundle.as_ref().is_some_and(|bundle| bundle.expires_at > now.ledger_time)
             && !mailbox.bundle_is_stale;
         let proved = ServerBody::Proved {
             mailbox: mailbox.id,
@@ -212,16 +184,10 @@ impl Relay {
         if let Some(old) = superseded {
             // The other connection is told: somebody who took over unnoticed would be a listener.
             self.connections.remove(&old.conn);
-            effects.push(Effect::Close {
-                conn: old.conn,
-                refused: Refused::finally(Code::Superseded),
-            });
+            effects.push(Effect::Close { conn: old.conn, refused: Refused::finally(Code::Superseded) });
         }
         if proof.clock_ms > 0 {
-            effects.push(Effect::TimeTold {
-                member,
-                unix_ms: proof.clock_ms,
-            });
+            effects.push(Effect::TimeTold { member, unix_ms: proof.clock_ms });
         }
         effects.send(conn, request, proved);
         self.restart_pushes(number);
@@ -249,8 +215,6 @@ impl Relay {
         if !message.is_signed_by(proof.device_key.as_bytes(), &proof.signature) {
             return Err(Refused::finally(Code::BadProof));
         }
-        known
-            .map(|(number, _)| number)
-            .ok_or(Refused::finally(Code::NotAMember))
+        known.map(|(number, _)| number).ok_or(Refused::finally(Code::NotAMember))
     }
 }

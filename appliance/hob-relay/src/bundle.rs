@@ -61,21 +61,12 @@ impl Relay {
             .fetches
             .take(now.box_time, 1, per_hour, (per_hour, hour))
             .map_err(|after| Refused::for_now(Code::TooFast, after))?;
-        let published = self
-            .mailboxes
-            .get(token.mailbox)
-            .filter(|mailbox| !mailbox.bundle_is_stale);
+        let published = self.mailboxes.get(token.mailbox).filter(|mailbox| !mailbox.bundle_is_stale);
         let bundle = published
             .and_then(|mailbox| mailbox.bundle.as_ref())
             .filter(|bundle| bundle.expires_at > now.ledger_time)
             .ok_or(Refused::for_now(Code::NoBundle, PUBLISHED_AFTER))?;
-        effects.send(
-            conn,
-            request,
-            ServerBody::Bundle {
-                bundle: bundle.bundle.clone(),
-            },
-        );
+        effects.send(conn, request, ServerBody::Bundle { bundle: bundle.bundle.clone() });
         Ok(())
     }
 }

@@ -104,11 +104,7 @@ impl BoxClock {
         let interval = millis(CHECKPOINT_EVERY);
         let (start, gap, uncharged) = match checkpoint {
             None => (
-                Checkpoint {
-                    box_time: BoxTime(0),
-                    ledger_time: LedgerTime(0),
-                    unix_ms,
-                },
+                Checkpoint { box_time: BoxTime(0), ledger_time: LedgerTime(0), unix_ms },
                 Gap::FirstStart,
                 Duration::ZERO,
             ),
@@ -132,19 +128,8 @@ impl BoxClock {
                 (start, Gap::Unknown, Duration::ZERO)
             }
         };
-        let latest = Now {
-            box_time: start.box_time,
-            ledger_time: start.ledger_time,
-            unix_ms,
-        };
-        Self {
-            start,
-            started_at: monotone,
-            gap,
-            uncharged,
-            confirmed: false,
-            latest,
-        }
+        let latest = Now { box_time: start.box_time, ledger_time: start.ledger_time, unix_ms };
+        Self { start, started_at: monotone, gap, uncharged, confirmed: false, latest }
     }
 
     /// The time now. Never before an earlier answer, whatever the arguments do.
@@ -190,16 +175,9 @@ impl BoxClock {
     /// What to store.
     pub fn checkpoint(&mut self, monotone: Duration, unix_ms: u64) -> Checkpoint {
         let now = self.now(monotone, unix_ms);
-        let ran_to = self
-            .start
-            .unix_ms
-            .saturating_add(millis(monotone.saturating_sub(self.started_at)));
+        let ran_to = self.start.unix_ms.saturating_add(millis(monotone.saturating_sub(self.started_at)));
         // Stored time never goes back; and a wall clock set ahead while running is not believed before a restart.
-        Checkpoint {
-            box_time: now.box_time,
-            ledger_time: now.ledger_time,
-            unix_ms: ran_to,
-        }
+        Checkpoint { box_time: now.box_time, ledger_time: now.ledger_time, unix_ms: ran_to }
     }
 
     /// How long the box was off.
@@ -218,6 +196,38 @@ impl BoxClock {
     }
 }
 
+/// Who says what time it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum TimeSource {
+    /// The box's own wall clock.
+    WallClock,
+    /// A time service has set the wall clock, and the system says so.
+    TimeService,
+    /// A member's device. Two devices of one member are one source.
+    Member(hob_protocol::ids::MemberId),
+}
+
+/// What the sources said, as offsets from the monotone clock, until two of them agree.
+#[derive(Debug, Clone, Default)]
+pub struct TimeVotes(std::collections::BTreeMap<TimeSource, i128>);
+
+/// Sources that are remembered: more would let members fill the memory.
+const VOTES_MAX: usize = 64;
+
+impl TimeVotes {
+    /// A source says what time it is. Returns the time in Unix milliseconds once two sources agree within
+    /// [`AGREE_WITHIN`]; the earlier of the two, which keeps tokens alive rather than kills them.
+    pub fn vote(&mut self, source: TimeSource, monotone: Duration, unix_ms: u64) -> Option<u64> {
+        let offset = i128::from(unix_ms) - i128::from(millis(monotone));
+        if self.0.len() < VOTES_MAX || self.0.contains_key(&source) {
+            self.0.insert(source, offset);
+        }
+        let within = i128::from(millis(AGREE_WITHIN));
+        let other = self.0.iter().find(|(other, at)| **other != source && (**at - offset).abs() <= within)?;
+        u64::try_from(offset.min(*other.1) + i128::from(millis(monotone))).ok()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -226,11 +236,7 @@ mod tests {
     const T: u64 = 1_790_000_000_000;
 
     fn stopped_at(unix_ms: u64) -> Checkpoint {
-        Checkpoint {
-            box_time: BoxTime(1_000_000),
-            ledger_time: LedgerTime(900_000),
-            unix_ms,
-        }
+        Checkpoint { box_time: BoxTime(1_000_000), ledger_time: LedgerTime(900_000), unix_ms }
     }
 
     #[test]
@@ -270,11 +276,7 @@ mod tests {
         let now = clock.now(Duration::ZERO, 0);
         assert_eq!(now.box_time, BoxTime(1_060_000));
         assert_eq!(clock.old_windows_until(), Some(now.box_time.plus(UNCONFIRMED_MAX)));
-        assert_eq!(
-            clock.checkpoint(HOUR, 0).unix_ms,
-            T + millis(HOUR),
-            "stored time never goes back"
-        );
+        assert_eq!(clock.checkpoint(HOUR, 0).unix_ms, T + millis(HOUR), "stored time never goes back");
     }
 
     #[test]
@@ -282,10 +284,17 @@ mod tests {
         let mut clock = BoxClock::start(Some(stopped_at(T)), Duration::ZERO, 0);
         clock.confirm(Duration::from_secs(60), T + millis(7 * HOUR));
         assert_eq!(clock.old_windows_until(), None);
-        assert_eq!(
-            clock.now(Duration::from_secs(60), 0).box_time.since(BoxTime(1_000_000)),
-            7 * HOUR
-        );
+        assert_eq!(clock.now(Duration::from_secs(60), 0).box_time.since(BoxTime(1_000_000)), 7 * HOUR);
+    }
+
+    #[test]
+    fn time_is_confirmed_by_two_sources_that_agree_and_never_by_one_that_repeats_itself() {
+        let member = |byte| TimeSource::Member(hob_protocol::ids::MemberId([byte; 16]));
+        let mut votes = TimeVotes::default();
+        assert_eq!(votes.vote(member(1), Duration::ZERO, T), None);
+        assert_eq!(votes.vote(member(1), Duration::ZERO, T), None);
+        assert_eq!(votes.vote(TimeSource::WallClock, Duration::ZERO, 0), None, "a clock in 1970 agrees with nobody");
+        assert_eq!(votes.vote(member(2), HOUR, T + millis(HOUR) + 1000), Some(T + millis(HOUR)));
     }
 
     #[test]

@@ -14,6 +14,9 @@ use crate::{ConnId, Effect, Effects, Relay};
 /// Bad tokens that one connection may show before it is closed.
 pub(crate) const BAD_TOKENS_MAX: u32 = 32;
 
+/// Frames that a connection may say before it shows a good token or proof, and bad ones that it may say at all.
+const UNPROVEN_FRAMES_MAX: u32 = 64;
+
 /// What a connection has shown to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Role {
@@ -32,6 +35,8 @@ pub(crate) struct Connection {
     pub(crate) nonce: [u8; 32],
     pub(crate) role: Role,
     pub(crate) bad_tokens: u32,
+    /// Frames said while unproven, and bad ones.
+    pub(crate) tries: u32,
     pub(crate) heard_at: BoxTime,
     /// A good token or proof was shown.
     pub(crate) established: bool,
@@ -70,6 +75,7 @@ impl Relay {
             nonce,
             role: Role::Fresh,
             bad_tokens: 0,
+            tries: 0,
             heard_at: now.box_time,
             established: false,
         };
@@ -90,9 +96,28 @@ impl Relay {
         self.counters.refused(error.code);
         let refused = Refused::finally(error.code);
         if error.code == Code::TooLarge {
-            return effects.push(Effect::Close { conn, refused });
+            return self.close(conn, refused, effects);
         }
         effects.refuse(conn, error.request, refused);
+        self.count_try(conn, effects);
+    }
+
+    /// Whoever shows nothing good may not say much; and nobody has a reason to send many bad frames.
+    pub(crate) fn count_try(&mut self, conn: ConnId, effects: &mut Effects) {
+        let Some(connection) = self.connections.get_mut(&conn) else {
+            return;
+        };
+        connection.tries += 1;
+        if connection.tries > UNPROVEN_FRAMES_MAX {
+            let refused = Refused::for_now(Code::TooFast, Duration::from_secs(60));
+            self.close(conn, refused, effects);
+        }
+    }
+
+    /// Tells why, and forgets the connection: nothing more is heard on it.
+    pub(crate) fn close(&mut self, conn: ConnId, refused: Refused, effects: &mut Effects) {
+        self.closed(conn);
+        effects.push(Effect::Close { conn, refused });
     }
 
     pub(crate) fn closed(&mut self, conn: ConnId) {

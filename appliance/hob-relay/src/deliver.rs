@@ -25,15 +25,7 @@ impl Relay {
             let Some((_, waiting)) = self.waiting.pop_front() else {
                 break;
             };
-            if let Waiting::Accept {
-                entry,
-                id,
-                conn,
-                request,
-                ttl,
-                body,
-            } = waiting
-            {
+            if let Waiting::Accept { entry, id, conn, request, ttl, body } = waiting {
                 let Some(place) = places.next() else { break };
                 self.counters.accepted += 1;
                 effects.send(conn, request, ServerBody::Accepted { ttl, duplicate: false });
@@ -79,22 +71,14 @@ impl Relay {
 
     /// A commit failed: nothing of it is assumed written, and everybody who waited is told so.
     pub(crate) fn not_stored(&mut self, now: Now, up_to: Ticket, effects: &mut Effects) {
-        self.storing = Storing::Badly {
-            try_again_at: now.box_time.plus(Duration::from_secs(1)),
-        };
+        self.storing = Storing::Badly { try_again_at: now.box_time.plus(Duration::from_secs(1)) };
         let refused = Refused::for_now(Code::CannotStore, Duration::from_secs(30));
         while self.waiting.front().is_some_and(|(ticket, _)| *ticket <= up_to) {
             let Some((_, waiting)) = self.waiting.pop_front() else {
                 break;
             };
             match waiting {
-                Waiting::Accept {
-                    entry,
-                    id,
-                    conn,
-                    request,
-                    ..
-                } => {
+                Waiting::Accept { entry, id, conn, request, .. } => {
                     if self.storing(entry, &id).is_some() {
                         self.take_out(entry, false);
                     }
@@ -106,10 +90,7 @@ impl Relay {
                 }
                 Waiting::Ledger(event) => self.unstored.push(event),
                 Waiting::Admin { request, .. } => {
-                    effects.push(Effect::Answer {
-                        request,
-                        answer: crate::admin::Answer::CannotStore,
-                    });
+                    effects.push(Effect::Answer { request, answer: crate::admin::Answer::CannotStore });
                 }
             }
         }
@@ -117,10 +98,8 @@ impl Relay {
 
     /// Takes an entry out of index, mailbox, token and owner's flight, and returns it.
     pub(crate) fn take_out(&mut self, entry: u32, remember: bool) -> Option<Entry> {
-        let (mailbox_number, stage) = self
-            .pending
-            .get(entry)
-            .map(|found| (found.mailbox, self.pending.stage(entry)))?;
+        let (mailbox_number, stage) =
+            self.pending.get(entry).map(|found| (found.mailbox, self.pending.stage(entry)))?;
         let next = self.pending.next_in_queue(entry);
         let mailbox = self.mailboxes.get_mut(mailbox_number)?;
         let removed = self.pending.remove(&mut mailbox.queue, entry, remember)?;
@@ -179,11 +158,7 @@ impl Relay {
     ) -> Result<(), Refused> {
         let number = self.owner_of(conn)?;
         let max = self.config.credit_max;
-        if let Some(owner) = self
-            .mailboxes
-            .get_mut(number)
-            .and_then(|mailbox| mailbox.owner.as_mut())
-        {
+        if let Some(owner) = self.mailboxes.get_mut(number).and_then(|mailbox| mailbox.owner.as_mut()) {
             owner.credit = envelopes.min(max);
         }
         if request > 0 {
@@ -242,15 +217,8 @@ impl Relay {
             }
             let ttl = found.deadline.left(now.box_time);
             let (id, place) = (found.id, found.place);
-            let body = fresh
-                .remove(&entry)
-                .map_or(Body::At(place), |body| Body::Here(body, Some(place)));
-            effects.push(Effect::Push {
-                conn: owner.conn,
-                id,
-                ttl,
-                body,
-            });
+            let body = fresh.remove(&entry).map_or(Body::At(place), |body| Body::Here(body, Some(place)));
+            effects.push(Effect::Push { conn: owner.conn, id, ttl, body });
             owner.in_flight += 1;
             owner.cursor = self.pending.next_in_queue(entry);
             self.pending.set_stage(entry, Stage::Pushed);
@@ -300,9 +268,7 @@ impl Relay {
             return;
         };
         let urgent = fresh.keys().any(|&entry| {
-            self.pending
-                .get(entry)
-                .is_some_and(|found| found.mailbox == number && found.urgency == Urgency::Wake)
+            self.pending.get(entry).is_some_and(|found| found.mailbox == number && found.urgency == Urgency::Wake)
         });
         if urgent {
             effects.push(Effect::WakeDevice { mailbox: mailbox.id });

@@ -90,19 +90,13 @@ impl Relay {
         }
         let mut stale = Vec::new();
         for mailbox in self.mailboxes.iter_mut() {
-            if mailbox
-                .bundle
-                .as_ref()
-                .is_some_and(|bundle| bundle.expires_at <= now.ledger_time)
-            {
+            if mailbox.bundle.as_ref().is_some_and(|bundle| bundle.expires_at <= now.ledger_time) {
                 mailbox.bundle = None;
                 stale.push(mailbox.id);
             }
         }
         for id in stale {
-            let removed = disk::BundleRemoved {
-                mailbox: id.0.to_vec().into(),
-            };
+            let removed = disk::BundleRemoved { mailbox: id.0.to_vec().into() };
             self.append_ledger(LedgerEvent::BundleRemoved(removed), effects);
         }
     }
@@ -124,10 +118,7 @@ impl Relay {
             .collect();
         for conn in slow {
             self.connections.remove(&conn);
-            effects.push(Effect::Close {
-                conn,
-                refused: Refused::finally(Code::TooSlow),
-            });
+            effects.push(Effect::Close { conn, refused: Refused::finally(Code::TooSlow) });
         }
     }
 }

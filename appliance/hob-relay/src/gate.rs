@@ -48,12 +48,7 @@ pub struct GateConfig {
 
 impl Default for GateConfig {
     fn default() -> Self {
-        Self {
-            half_open: 100,
-            new_per_second: 50,
-            burst: 100,
-            waiting: 512,
-        }
+        Self { half_open: 100, new_per_second: 50, burst: 100, waiting: 512 }
     }
 }
 
@@ -88,11 +83,7 @@ pub struct Gate {
 impl Gate {
     /// An open gate.
     pub fn new(config: GateConfig) -> Self {
-        Self {
-            config,
-            places: HashMap::new(),
-            of: HashMap::new(),
-        }
+        Self { config, places: HashMap::new(), of: HashMap::new() }
     }
 
     /// A connection was accepted by the kernel. `now` is a monotone time.
@@ -208,10 +199,7 @@ mod tests {
             verdicts = gate.timeout(ms(now));
         }
         for later in 1..50 {
-            assert!(
-                !gate.timeout(ms(now + later)).contains(&Verdict::Drop(member)),
-                "given time for its handshake"
-            );
+            assert!(!gate.timeout(ms(now + later)).contains(&Verdict::Drop(member)), "given time for its handshake");
         }
     }
 

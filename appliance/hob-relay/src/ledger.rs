@@ -68,33 +68,20 @@ impl Relay {
         match event {
             LedgerEvent::Member(member) => {
                 let id = MemberId::try_from(&member.id[..]).ok()?;
-                self.members.insert(
-                    id,
-                    Member {
-                        label: member.label,
-                        joined_at_s: member.joined_at_s,
-                    },
-                );
+                self.members.insert(id, Member { label: member.label, joined_at_s: member.joined_at_s });
             }
             LedgerEvent::Device(device) => {
                 let key = DeviceKey::try_from(&device.key[..]).ok()?;
                 let member = MemberId::try_from(&device.member[..]).ok()?;
                 let binding = if device.web { Binding::Web } else { Binding::Native };
-                self.mailboxes
-                    .add(now.box_time, key, member, binding, self.config.owner_burst);
+                self.mailboxes.add(now.box_time, key, member, binding, self.config.owner_burst);
             }
             LedgerEvent::Token(token) => {
-                let mailbox = self
-                    .mailboxes
-                    .number_of(&MailboxId::try_from(&token.mailbox[..]).ok()?)?;
+                let mailbox = self.mailboxes.number_of(&MailboxId::try_from(&token.mailbox[..]).ok()?)?;
                 self.tokens.insert(Token {
                     hash: TokenHash::try_from(&token.hash[..]).ok()?,
                     mailbox,
-                    kind: if token.introduction {
-                        TokenKind::Introduction
-                    } else {
-                        TokenKind::Contact
-                    },
+                    kind: if token.introduction { TokenKind::Introduction } else { TokenKind::Contact },
                     used: token.used,
                     expires_at: Some(LedgerTime(token.expires_at_ms)).filter(|at| at.0 > 0),
                     bucket: Bucket::full(now.box_time, self.config.token_burst),
@@ -106,14 +93,9 @@ impl Relay {
                 self.mailboxes.get_mut(mailbox)?.tokens += 1;
             }
             LedgerEvent::Bundle(bundle) => {
-                let number = self
-                    .mailboxes
-                    .number_of(&MailboxId::try_from(&bundle.mailbox[..]).ok()?)?;
+                let number = self.mailboxes.number_of(&MailboxId::try_from(&bundle.mailbox[..]).ok()?)?;
                 let expires_at = LedgerTime(bundle.expires_at_ms);
-                self.mailboxes.get_mut(number)?.bundle = Some(Published {
-                    bundle: bundle.bundle,
-                    expires_at,
-                });
+                self.mailboxes.get_mut(number)?.bundle = Some(Published { bundle: bundle.bundle, expires_at });
             }
             LedgerEvent::Invitation(invitation) => {
                 let redeemed = DeviceKey::try_from(&invitation.redeemed_by[..]).ok();
@@ -122,8 +104,7 @@ impl Relay {
                     expires_at: LedgerTime(invitation.expires_at_ms),
                     redeemed: redeemed.map(|device| (device, LedgerTime(invitation.redeemed_at_ms))),
                 };
-                self.invitations
-                    .insert(InvitationId::try_from(&invitation.id[..]).ok()?, open);
+                self.invitations.insert(InvitationId::try_from(&invitation.id[..]).ok()?, open);
             }
             LedgerEvent::Epoch(epoch) => self.epoch = epoch.epoch,
             LedgerEvent::LostWindow(window) => self.lost_windows.push(window.opened_at_s),
@@ -143,8 +124,7 @@ impl Relay {
         self.epoch = self.rng.next_u64().max(1);
         let unix_s = now.unix_ms / 1000;
         // Windows lost long ago are nobody's business any more.
-        self.lost_windows
-            .retain(|&opened_at_s| opened_at_s.saturating_add(LOST_TOLD_FOR_S) > unix_s);
+        self.lost_windows.retain(|&opened_at_s| opened_at_s.saturating_add(LOST_TOLD_FOR_S) > unix_s);
         for mailbox in self.mailboxes.iter_mut() {
             mailbox.wants_token_list = true;
             mailbox.bundle_is_stale = true;
@@ -185,19 +165,12 @@ impl Relay {
 
     /// Takes a device out: its tokens, its bundle, its mailbox and the mail in it.
     pub(crate) fn remove_mailbox(&mut self, number: u32, effects: &mut Effects) {
-        let tokens: Vec<u32> = self
-            .tokens
-            .iter()
-            .filter(|(_, token)| token.mailbox == number)
-            .map(|(token, _)| token)
-            .collect();
+        let tokens: Vec<u32> =
+            self.tokens.iter().filter(|(_, token)| token.mailbox == number).map(|(token, _)| token).collect();
         for token in tokens {
             self.drop_token(token, effects);
         }
-        let mut queue = self
-            .mailboxes
-            .get(number)
-            .map_or_else(Queue::default, |mailbox| mailbox.queue);
+        let mut queue = self.mailboxes.get(number).map_or_else(Queue::default, |mailbox| mailbox.queue);
         while self.pending.get(queue.head).is_some() {
             self.destroy_mail(&mut queue, effects);
         }
@@ -205,22 +178,15 @@ impl Relay {
             return;
         };
         if mailbox.bundle.is_some() {
-            let removed = disk::BundleRemoved {
-                mailbox: mailbox.id.0.to_vec().into(),
-            };
+            let removed = disk::BundleRemoved { mailbox: mailbox.id.0.to_vec().into() };
             self.append_ledger(LedgerEvent::BundleRemoved(removed), effects);
         }
-        let removed = disk::DeviceRemoved {
-            key: mailbox.device.0.to_vec().into(),
-        };
+        let removed = disk::DeviceRemoved { key: mailbox.device.0.to_vec().into() };
         self.append_ledger(LedgerEvent::DeviceRemoved(removed), effects);
         if let Some(owner) = mailbox.owner {
             self.connections.remove(&owner.conn);
             let refused = hob_protocol::code::Refused::finally(hob_protocol::code::Code::Revoked);
-            effects.push(crate::Effect::Close {
-                conn: owner.conn,
-                refused,
-            });
+            effects.push(crate::Effect::Close { conn: owner.conn, refused });
         }
     }
 

@@ -222,17 +222,11 @@ impl Effects {
     }
 
     pub(crate) fn send(&mut self, conn: ConnId, request: u64, body: ServerBody) {
-        self.push(Effect::Send {
-            conn,
-            frame: ServerFrame { request, body },
-        });
+        self.push(Effect::Send { conn, frame: ServerFrame { request, body } });
     }
 
     pub(crate) fn refuse(&mut self, conn: ConnId, request: u64, refused: Refused) {
-        self.push(Effect::Send {
-            conn,
-            frame: ServerFrame::refusal(request, refused),
-        });
+        self.push(Effect::Send { conn, frame: ServerFrame::refusal(request, refused) });
     }
 }
 
@@ -255,26 +249,11 @@ pub struct Restored {
 #[derive(Debug)]
 enum Waiting {
     /// An envelope: its entry in the index, the sender, the bytes to push.
-    Accept {
-        entry: u32,
-        id: EnvelopeId,
-        conn: ConnId,
-        request: u64,
-        ttl: std::time::Duration,
-        body: Bytes,
-    },
+    Accept { entry: u32, id: EnvelopeId, conn: ConnId, request: u64, ttl: std::time::Duration, body: Bytes },
     /// A repeat of an envelope that is not durable yet.
-    Repeat {
-        conn: ConnId,
-        request: u64,
-        ttl: std::time::Duration,
-    },
+    Repeat { conn: ConnId, request: u64, ttl: std::time::Duration },
     /// Any other answer.
-    Reply {
-        conn: ConnId,
-        request: u64,
-        body: ServerBody,
-    },
+    Reply { conn: ConnId, request: u64, body: ServerBody },
     /// An answer to the keeper.
     Admin { request: u64, answer: admin::Answer },
     /// A ledger event for which nobody waits; kept so that it can be written again if the commit fails.
@@ -361,11 +340,7 @@ impl Relay {
     pub fn handle_input(&mut self, now: Now, input: Input) -> Effects {
         let mut effects = Effects::default();
         match input {
-            Input::Opened {
-                conn,
-                exporter,
-                signature,
-            } => self.opened(now, conn, exporter, signature, &mut effects),
+            Input::Opened { conn, exporter, signature } => self.opened(now, conn, exporter, signature, &mut effects),
             Input::Frame { conn, frame } => self.frame(now, conn, frame, &mut effects),
             Input::Garbled { conn, error } => self.garbled(conn, error, &mut effects),
             Input::Closed { conn } => self.closed(conn),
@@ -390,55 +365,22 @@ impl Relay {
             return;
         };
         connection.heard_at = now.box_time;
+        let unproven = !connection.established;
         if let Err(refused) = connection.may_say(&frame.body) {
             self.counters.refused(refused.code);
             return effects.refuse(conn, request, refused);
         }
         let done = match frame.body {
-            ClientBody::Redeem {
-                invitation,
-                device_key,
-                label,
-                binding,
-                mac,
-            } => {
-                let redeem = admit::Redeem {
-                    invitation,
-                    device_key,
-                    label,
-                    binding,
-                    mac,
-                };
+            ClientBody::Redeem { invitation, device_key, label, binding, mac } => {
+                let redeem = admit::Redeem { invitation, device_key, label, binding, mac };
                 self.redeem(now, conn, request, redeem, effects)
             }
-            ClientBody::Prove {
-                device_key,
-                signature,
-                origin,
-                clock_ms,
-            } => {
-                let proof = admit::Proof {
-                    device_key,
-                    signature,
-                    origin,
-                    clock_ms,
-                };
+            ClientBody::Prove { device_key, signature, origin, clock_ms } => {
+                let proof = admit::Proof { device_key, signature, origin, clock_ms };
                 self.prove(now, conn, request, &proof, effects)
             }
-            ClientBody::Submit {
-                token,
-                envelope,
-                ttl,
-                urgency,
-                online_only,
-            } => {
-                let submit = submit::Submit {
-                    token,
-                    envelope,
-                    ttl,
-                    urgency,
-                    online_only,
-                };
+            ClientBody::Submit { token, envelope, ttl, urgency, online_only } => {
+                let submit = submit::Submit { token, envelope, ttl, urgency, online_only };
                 self.submit(now, conn, request, submit, effects)
             }
             ClientBody::Acknowledge { ids } => self.acknowledge(now, conn, request, &ids, effects),
@@ -457,6 +399,9 @@ impl Relay {
             self.counters.refused(refused.code);
             effects.refuse(conn, request, refused);
         }
+        if unproven {
+            self.count_try(conn, effects);
+        }
     }
 
     /// Asks for an append and says what waits for it.
@@ -473,11 +418,7 @@ impl Relay {
     /// Asks for a ledger event; it is written again if its commit fails.
     fn append_ledger(&mut self, event: LedgerEvent, effects: &mut Effects) {
         for unstored in std::mem::take(&mut self.unstored) {
-            self.append(
-                Append::Ledger(unstored.clone()),
-                Some(Waiting::Ledger(unstored)),
-                effects,
-            );
+            self.append(Append::Ledger(unstored.clone()), Some(Waiting::Ledger(unstored)), effects);
         }
         self.append(Append::Ledger(event.clone()), Some(Waiting::Ledger(event)), effects);
     }
@@ -489,11 +430,7 @@ impl Relay {
 
     fn wait(&mut self, waiting: Waiting, effects: &mut Effects) {
         for unstored in std::mem::take(&mut self.unstored) {
-            self.append(
-                Append::Ledger(unstored.clone()),
-                Some(Waiting::Ledger(unstored)),
-                effects,
-            );
+            self.append(Append::Ledger(unstored.clone()), Some(Waiting::Ledger(unstored)), effects);
         }
         match self.waiting.back() {
             Some(&(ticket, _)) => self.waiting.push_back((ticket, waiting)),

@@ -123,9 +123,7 @@ impl Mailboxes {
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &Mailbox)> {
-        (0..)
-            .zip(&self.slots)
-            .filter_map(|(number, slot)| slot.as_ref().map(|mailbox| (number, mailbox)))
+        (0..).zip(&self.slots).filter_map(|(number, slot)| slot.as_ref().map(|mailbox| (number, mailbox)))
     }
 
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Mailbox> {

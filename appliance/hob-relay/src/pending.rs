@@ -74,9 +74,7 @@ const _: () = assert!(size_of::<Entry>() + size_of::<Reverse<(Deadline, u32)>>()
 
 impl Entry {
     pub(crate) fn body_bytes(&self) -> u64 {
-        ENVELOPE_SIZES
-            .get(usize::from(self.size))
-            .map_or(0, |&bytes| bytes as u64)
+        ENVELOPE_SIZES.get(usize::from(self.size)).map_or(0, |&bytes| bytes as u64)
     }
 }
 
@@ -90,11 +88,7 @@ pub(crate) struct Queue {
 
 impl Default for Queue {
     fn default() -> Self {
-        Self {
-            head: NIL,
-            tail: NIL,
-            count: 0,
-        }
+        Self { head: NIL, tail: NIL, count: 0 }
     }
 }
 
@@ -165,17 +159,12 @@ impl Index {
 
     pub(crate) fn find(&self, id: &EnvelopeId) -> Option<u32> {
         let hash = self.hasher.hash_one(id);
-        self.by_id
-            .find(hash, |&entry| self.get(entry).is_some_and(|found| found.id == *id))
-            .copied()
+        self.by_id.find(hash, |&entry| self.get(entry).is_some_and(|found| found.id == *id)).copied()
     }
 
     /// The deadline of an envelope that is done and whose id is not forgotten yet.
     pub(crate) fn known(&self, id: &EnvelopeId, now: BoxTime) -> Option<Deadline> {
-        self.known
-            .get(&short(id))
-            .copied()
-            .filter(|deadline| !deadline.is_over(now))
+        self.known.get(&short(id)).copied().filter(|deadline| !deadline.is_over(now))
     }
 
     pub(crate) fn remember(&mut self, id: &EnvelopeId, deadline: Deadline) {
@@ -184,17 +173,10 @@ impl Index {
 
     /// Adds at the end of the mailbox's queue.
     pub(crate) fn add(&mut self, queue: &mut Queue, new: New) -> u32 {
-        let size = ENVELOPE_SIZES
-            .iter()
-            .position(|&bytes| bytes == new.body_bytes)
-            .unwrap_or(0);
+        let size = ENVELOPE_SIZES.iter().position(|&bytes| bytes == new.body_bytes).unwrap_or(0);
         let added = Entry {
             id: new.id,
-            place: Place {
-                window: u32::MAX,
-                sequence: u32::MAX,
-                offset: 0,
-            },
+            place: Place { window: u32::MAX, sequence: u32::MAX, offset: 0 },
             deadline: new.deadline,
             mailbox: new.mailbox,
             token: new.token,
@@ -218,14 +200,9 @@ impl Index {
         }
         queue.tail = entry;
         queue.count += 1;
-        let Self {
-            by_id, entries, hasher, ..
-        } = self;
+        let Self { by_id, entries, hasher, .. } = self;
         by_id.insert_unique(hasher.hash_one(new.id), entry, |&other| {
-            entries
-                .get(other as usize)
-                .and_then(Option::as_ref)
-                .map_or(0, |entry| hasher.hash_one(entry.id))
+            entries.get(other as usize).and_then(Option::as_ref).map_or(0, |entry| hasher.hash_one(entry.id))
         });
         self.by_deadline.push(Reverse((new.deadline, entry)));
         self.live += 1;
@@ -263,8 +240,7 @@ impl Index {
     fn tidy(&mut self) {
         if self.by_deadline.len() > 2 * self.live as usize + 1024 {
             let entries = &self.entries;
-            self.by_deadline
-                .retain(|&Reverse((deadline, entry))| is_live(entries, deadline, entry));
+            self.by_deadline.retain(|&Reverse((deadline, entry))| is_live(entries, deadline, entry));
         }
     }
 
@@ -325,17 +301,12 @@ impl Index {
 
     /// Every entry, by number.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &Entry)> {
-        (0..)
-            .zip(&self.entries)
-            .filter_map(|(number, entry)| entry.as_ref().map(|entry| (number, entry)))
+        (0..).zip(&self.entries).filter_map(|(number, entry)| entry.as_ref().map(|entry| (number, entry)))
     }
 }
 
 fn is_live(entries: &[Option<Entry>], deadline: Deadline, entry: u32) -> bool {
-    entries
-        .get(entry as usize)
-        .and_then(Option::as_ref)
-        .is_some_and(|live| live.deadline == deadline)
+    entries.get(entry as usize).and_then(Option::as_ref).is_some_and(|live| live.deadline == deadline)
 }
 
 #[cfg(test)]
@@ -374,10 +345,7 @@ mod tests {
         assert_eq!((queue.count, index.len(), index.bytes()), (3, 3, 3 * 2048));
         assert!(index.find(&EnvelopeId([2; 32])).is_none());
         assert!(index.known(&EnvelopeId([2; 32]), BoxTime(9_999)).is_some());
-        assert!(
-            index.known(&EnvelopeId([2; 32]), BoxTime(10_000)).is_none(),
-            "known until the deadline, not longer"
-        );
+        assert!(index.known(&EnvelopeId([2; 32]), BoxTime(10_000)).is_none(), "known until the deadline, not longer");
     }
 
     #[test]

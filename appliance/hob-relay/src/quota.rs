@@ -99,10 +99,7 @@ pub struct Bucket {
 impl Bucket {
     /// A full one.
     pub fn full(now: BoxTime, burst: u32) -> Self {
-        Self {
-            milli: u64::from(burst) * 1000,
-            filled_at: now,
-        }
+        Self { milli: u64::from(burst) * 1000, filled_at: now }
     }
 
     /// Takes `count`, or says how long until that many are there.
@@ -124,9 +121,7 @@ impl Bucket {
                 self.milli = left;
                 Ok(())
             }
-            None => Err(Duration::from_millis(
-                (wanted - self.milli).saturating_mul(per_ms).div_ceil(rate),
-            )),
+            None => Err(Duration::from_millis((wanted - self.milli).saturating_mul(per_ms).div_ceil(rate))),
         }
     }
 }
@@ -158,10 +153,7 @@ mod tests {
     #[test]
     fn the_longest_time_to_live_always_dies_with_its_window() {
         for hours in 1..=6 {
-            let config = Config {
-                retention: Duration::from_secs(hours * 3600),
-                ..Config::default()
-            };
+            let config = Config { retention: Duration::from_secs(hours * 3600), ..Config::default() };
             assert!(config.ttl_max() + WINDOW_LENGTH <= config.retention);
         }
     }

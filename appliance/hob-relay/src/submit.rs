@@ -42,18 +42,12 @@ impl Relay {
             return Err(Refused::for_now(Code::Restarting, Duration::from_secs(5)));
         }
         let token = self.good_token(now, conn, &submit.token, effects)?;
-        let (burst, rate) = (
-            self.config.token_burst,
-            (self.config.token_per_second, Duration::from_secs(1)),
-        );
+        let (burst, rate) = (self.config.token_burst, (self.config.token_per_second, Duration::from_secs(1)));
         let Some(state) = self.tokens.get_mut(token) else {
             return Err(Refused::finally(Code::NoSuchToken));
         };
         let mailbox = state.mailbox;
-        state
-            .bucket
-            .take(now.box_time, 1, burst, rate)
-            .map_err(|after| Refused::for_now(Code::TooFast, after))?;
+        state.bucket.take(now.box_time, 1, burst, rate).map_err(|after| Refused::for_now(Code::TooFast, after))?;
         if submit.ttl < TTL_MIN {
             return Err(Refused::finally(Code::TtlTooShort));
         }
@@ -102,8 +96,7 @@ impl Relay {
             None => {
                 connection.bad_tokens += 1;
                 if connection.bad_tokens > BAD_TOKENS_MAX {
-                    let refused = Refused::for_now(Code::TooFast, Duration::from_secs(60));
-                    effects.push(Effect::Close { conn, refused });
+                    self.close(conn, Refused::for_now(Code::TooFast, Duration::from_secs(60)), effects);
                 }
                 Err(Refused::finally(Code::NoSuchToken))
             }
@@ -168,11 +161,7 @@ impl Relay {
         };
         let places_for_all = config.mailbox_envelopes.saturating_sub(config.mailbox_small_places);
         let small = body_bytes == ENVELOPE_SIZES[0];
-        let places = if small {
-            config.mailbox_envelopes
-        } else {
-            places_for_all
-        };
+        let places = if small { config.mailbox_envelopes } else { places_for_all };
         let share = config.mailbox_envelopes / 4;
         let is_introduction = token.kind == TokenKind::Introduction;
         let full = owner.queue.count >= places
@@ -187,10 +176,7 @@ impl Relay {
         Ok(())
     }
 
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "one submit has that many parts, and they are used once"
-    )]
+    #[expect(clippy::too_many_arguments, reason = "one submit has that many parts, and they are used once")]
     fn keep(
         &mut self,
         now: Now,
@@ -202,10 +188,8 @@ impl Relay {
         ttl: Duration,
         effects: &mut Effects,
     ) {
-        let first_use = self
-            .tokens
-            .get(token)
-            .is_some_and(|token| token.kind == TokenKind::Introduction && !token.used);
+        let first_use =
+            self.tokens.get(token).is_some_and(|token| token.kind == TokenKind::Introduction && !token.used);
         if first_use {
             self.mark_used(now, token, effects);
         }
@@ -214,14 +198,7 @@ impl Relay {
         };
         let deadline = Deadline::at(now.box_time.plus(ttl));
         let body = submit.envelope.into_bytes();
-        let new = New {
-            id,
-            deadline,
-            mailbox,
-            token,
-            body_bytes: body.len(),
-            urgency: submit.urgency,
-        };
+        let new = New { id, deadline, mailbox, token, body_bytes: body.len(), urgency: submit.urgency };
         let entry = self.pending.add(&mut owner.queue, new);
         owner.bytes += body.len() as u64;
         if let Some(cursor) = owner.owner.as_mut()
@@ -242,18 +219,7 @@ impl Relay {
             token.submitted = token.submitted.saturating_add(1);
         }
         let ttl = deadline.left(now.box_time);
-        self.append(
-            append,
-            Some(Waiting::Accept {
-                entry,
-                id,
-                conn,
-                request,
-                ttl,
-                body,
-            }),
-            effects,
-        );
+        self.append(append, Some(Waiting::Accept { entry, id, conn, request, ttl, body }), effects);
     }
 
     /// Whether the disk may be asked: after a failed commit, once in a while.

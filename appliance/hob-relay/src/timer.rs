@@ -51,9 +51,6 @@ impl Timers {
     }
 
     pub(crate) fn next(&self) -> Option<(BoxTime, WakeReason)> {
-        WakeReason::ALL
-            .iter()
-            .filter_map(|&reason| self.at[reason as usize].map(|at| (at, reason)))
-            .min()
+        WakeReason::ALL.iter().filter_map(|&reason| self.at[reason as usize].map(|at| (at, reason))).min()
     }
 }

@@ -80,9 +80,7 @@ impl Tokens {
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &Token)> {
-        (0..)
-            .zip(&self.slots)
-            .filter_map(|(number, slot)| slot.as_ref().map(|token| (number, token)))
+        (0..).zip(&self.slots).filter_map(|(number, slot)| slot.as_ref().map(|token| (number, token)))
     }
 }
 
@@ -148,11 +146,8 @@ impl Relay {
             .filter(|(_, token)| token.mailbox == mailbox && !listed.contains(&token.hash))
             .map(|(number, _)| number)
             .collect();
-        let missing: Vec<Grant> = grants
-            .iter()
-            .filter(|grant| self.tokens.find(&grant.token_hash).is_none())
-            .copied()
-            .collect();
+        let missing: Vec<Grant> =
+            grants.iter().filter(|grant| self.tokens.find(&grant.token_hash).is_none()).copied().collect();
         let changes = u32::try_from(unlisted.len() + missing.len()).unwrap_or(u32::MAX);
         self.charge_owner(now.box_time, mailbox, changes.max(1))?;
         for number in unlisted {
@@ -171,11 +166,7 @@ impl Relay {
     fn add_grant(&mut self, now: Now, mailbox: u32, grant: Grant, effects: &mut Effects) -> Result<(), Refused> {
         if let Some(number) = self.tokens.find(&grant.token_hash) {
             let mine = self.tokens.get(number).is_some_and(|token| token.mailbox == mailbox);
-            return if mine {
-                Ok(())
-            } else {
-                Err(Refused::finally(Code::NoSuchToken))
-            };
+            return if mine { Ok(()) } else { Err(Refused::finally(Code::NoSuchToken)) };
         }
         let Some(owner) = self.mailboxes.get_mut(mailbox) else {
             return Err(Refused::finally(Code::NotAMember));
@@ -222,9 +213,7 @@ impl Relay {
             }
         }
         self.append_ledger(
-            LedgerEvent::TokenRemoved(disk::TokenRemoved {
-                hash: token.hash.0.to_vec().into(),
-            }),
+            LedgerEvent::TokenRemoved(disk::TokenRemoved { hash: token.hash.0.to_vec().into() }),
             effects,
         );
     }
@@ -245,10 +234,7 @@ impl Relay {
 
     /// Changes to the ledger are few in an honest life; a hostile member must not fill the card with them.
     pub(crate) fn charge_owner(&mut self, now: BoxTime, mailbox: u32, changes: u32) -> Result<(), Refused> {
-        let (burst, per) = (
-            self.config.owner_burst,
-            (self.config.owner_per_minute, Duration::from_secs(60)),
-        );
+        let (burst, per) = (self.config.owner_burst, (self.config.owner_per_minute, Duration::from_secs(60)));
         let Some(mailbox) = self.mailboxes.get_mut(mailbox) else {
             return Err(Refused::finally(Code::NotAMember));
         };
