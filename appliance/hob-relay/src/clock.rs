@@ -185,6 +185,11 @@ impl BoxClock {
         self.gap
     }
 
+    /// The box time at which this run began.
+    pub const fn started_at(&self) -> BoxTime {
+        self.start.box_time
+    }
+
     /// Whether two sources agreed on the time in this run.
     pub const fn is_confirmed(&self) -> bool {
         self.confirmed

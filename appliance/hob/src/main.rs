@@ -1,2 +1,35 @@
-//! Skeleton.
-fn main() {}
+//! `hob`: the box.
+//!
+//! # Layout
+//! - `cli`: what can be typed; `cmd`: one file a command; `config`: the keeper's settings.
+//! - `engine`: the one owner of the relay's rules; `clock`: the clocks under it.
+//! - `net`: what strangers reach; `control`: what the keeper asks over a socket in the data folder.
+//! - `identity`: the box's keys; `folder`: the data folder and private files.
+//! - `addresses`: where the box can be reached; `show`: how an invitation is shown.
+//! - `logging`: the log on stderr; `failure`: how a command ends that cannot do its work.
+
+mod addresses;
+mod cli;
+mod clock;
+mod cmd;
+mod config;
+mod control;
+mod engine;
+mod failure;
+mod folder;
+mod identity;
+mod logging;
+mod net;
+mod show;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+fn main() -> ExitCode {
+    logging::plain_faults();
+    match cmd::run(cli::Arguments::parse().command) {
+        Ok(code) => code,
+        Err(failure) => failure.tell(),
+    }
+}

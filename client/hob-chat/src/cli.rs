@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand};
 const EXAMPLES: &str = "\
 Examples:
   Two people who were each given an invitation by their box's keeper:
-    ada$ hob-chat join hob://join/AQ…            or a picture of its QR code: hob-chat join invitation.png
+    ada$ hob-chat join hob://join/AQ…      (or a picture: join invitation.png)
     ada$ hob-chat contact show --code
     bob$ hob-chat contact add hob://contact/AQ… --as ada
     bob$ hob-chat send ada \"supper at eight\"
@@ -25,10 +25,10 @@ Exit codes:
   3  of `send`: the message is only in this device's outbox, or was refused
 
 What protects what:
-  PROFILE/state holds keys, contacts and messages, encrypted. PROFILE/key, readable by you alone, opens it. So a copy of
-  `state` alone is worth nothing to anyone; a copy of the whole folder is worth everything, unless the key is wrapped by
-  a passphrase: `hob-chat --passphrase status` does that, from then on every command asks, or reads HOB_CHAT_PASSPHRASE.
-  A passphrase does not protect against somebody who watches this computer while you use it.";
+PROFILE/state holds keys, contacts and messages, encrypted. PROFILE/key, readable by you alone, opens it. So a copy of \
+`state` alone is worth nothing to anyone; a copy of the whole folder is worth everything, unless the key is wrapped by a \
+passphrase: `hob-chat --passphrase status` does that, and from then on every command asks, or reads HOB_CHAT_PASSPHRASE. \
+A passphrase does not protect against somebody who watches this computer while you use it.";
 
 /// Talk through a Hob box: sealed messages between devices, kept for at most six hours on the way.
 #[derive(Debug, Parser)]
@@ -44,7 +44,7 @@ pub struct Arguments {
 #[derive(Debug, Args)]
 pub struct Global {
     /// The folder that holds this device's key and state [default: hob-chat in the XDG data folder]
-    #[arg(long, global = true, value_name = "DIR", env = "HOB_CHAT_PROFILE")]
+    #[arg(long, global = true, value_name = "DIR")]
     pub profile: Option<PathBuf>,
     /// One JSON object a line on stdout; each command's --help names the fields
     #[arg(long, global = true)]
@@ -76,12 +76,16 @@ With --json: {\"joined\":true,\"identity\":…,\"mailbox\":…,\"name\":…,\"ad
     Contact(ContactCommand),
     /// List the contacts
     #[command(after_help = "\
-With --json, one line a contact: {\"name\":…,\"verified\":bool,\"new\":bool,\"answered\":bool,\"unread\":n,\"member\":hex,
-\"box\":hex,\"added_at\":RFC 3339}. A contact is new until `verify --confirm`.")]
+A contact is new until `verify --confirm`.
+
+With --json, one line a contact:
+  {\"name\":…, \"verified\":bool, \"new\":bool, \"answered\":bool, \"unread\":n,
+   \"member\":hex, \"box\":hex, \"added_at\":RFC 3339}")]
     Contacts,
     /// List those who wrote without a code of yours
     #[command(after_help = "\
-With --json, one line a request: {\"id\":…,\"proposed_name\":…,\"messages\":n,\"since\":RFC 3339}")]
+With --json, one line a request:
+  {\"id\":…, \"proposed_name\":…, \"messages\":n, \"since\":RFC 3339}")]
     Requests,
     /// Accept or refuse somebody who wrote without a code of yours
     #[command(subcommand)]
@@ -107,8 +111,9 @@ Examples:
   uptime | hob-chat send bob
   hob-chat send bob \"the code is 4711\" --ttl 10m --view-once
 
-With --json: {\"id\":hex,\"to\":…,\"status\":\"delivered\"|\"kept\"|\"outbox\"|\"refused\"|\"expired\",\"until\":RFC 3339 or null,
-\"why\":text or null}")]
+With --json, one line:
+  {\"id\":hex, \"to\":…, \"until\":RFC 3339 or null, \"why\":text or null,
+   \"status\":\"delivered\", \"kept\", \"outbox\", \"refused\" or \"expired\"}")]
     Send {
         /// The contact
         to: String,
@@ -126,7 +131,7 @@ With --json: {\"id\":hex,\"to\":…,\"status\":\"delivered\"|\"kept\"|\"outbox\"
     },
     /// Print the messages that came
     #[command(after_help = "\
-Prints all that the box keeps and ends. stdout holds messages only. What cannot be seen in a message (control and bidi
+Prints all that the box keeps and ends. stdout holds messages only. What cannot be seen in a message (control and bidi \
 characters) is shown as \\u{202e}.
 
 Examples:
@@ -134,8 +139,9 @@ Examples:
   hob-chat receive --follow
   hob-chat receive --wait 10s --json
 
-With --json, one line a message: {\"from\":name,\"text\":text as it was written,\"path\":\"box\",\"sent_at\":RFC 3339,\"id\":hex,
-\"verified\":bool,\"view_once\":bool,\"expires_at\":RFC 3339 or null}")]
+With --json, one line a message, its text as it was written:
+  {\"from\":name, \"text\":…, \"path\":\"box\", \"sent_at\":RFC 3339, \"id\":hex,
+   \"verified\":bool, \"view_once\":bool, \"expires_at\":RFC 3339 or null}")]
     Receive {
         /// Stay, and print messages as they come
         #[arg(long)]
@@ -146,8 +152,10 @@ With --json, one line a message: {\"from\":name,\"text\":text as it was written,
     },
     /// Show the last messages with a contact
     #[command(after_help = "\
-With --json, one line a message, oldest first: {\"contact\":name,\"direction\":\"received\"|\"sent\",\"text\":…,\"path\":\"box\",
-\"sent_at\":RFC 3339,\"id\":hex,\"status\":\"delivered\"|\"kept\"|\"outbox\"|\"refused\"|\"expired\",\"expires_at\":RFC 3339 or null}")]
+With --json, one line a message, the oldest first:
+  {\"contact\":name, \"direction\":\"received\" or \"sent\", \"text\":…, \"path\":\"box\",
+   \"sent_at\":RFC 3339, \"id\":hex, \"expires_at\":RFC 3339 or null,
+   \"status\":\"delivered\", \"kept\", \"outbox\", \"refused\" or \"expired\"}")]
     History {
         /// The contact
         name: String,
@@ -157,14 +165,16 @@ With --json, one line a message, oldest first: {\"contact\":name,\"direction\":\
     },
     /// Show box, connection, outbox and contacts
     #[command(after_help = "\
-With --json: {\"box\":hex,\"addresses\":[…],\"name\":…,\"mailbox\":hex,\"online\":bool,\"why_offline\":text or null,
-\"unconfirmed\":n,\"in_outbox\":n,\"unread\":n,\"contacts\":n,\"requests\":n}. `unconfirmed` messages have no confirmation by
-the contact's device yet; of these, `in_outbox` are with no box either.")]
+With --json, one line:
+  {\"box\":hex, \"addresses\":[…], \"name\":…, \"mailbox\":hex,
+   \"online\":bool, \"why_offline\":text or null, \"unconfirmed\":n,
+   \"in_outbox\":n, \"unread\":n, \"contacts\":n, \"requests\":n}
+`unconfirmed` messages are not confirmed by the contact's device yet; of these, `in_outbox` are with no box either.")]
     Status,
     /// Wipe this profile: key, contacts, messages, all of it
     #[command(after_help = "\
-The key file is overwritten before it is removed, so that what is left of the state on the disk opens no more (flash
-media may keep old blocks all the same). What is in the outbox is never sent. The box forgets this device only when its
+The key file is overwritten before it is removed, so that what is left of the state on the disk opens no more (flash \
+media may keep old blocks all the same). What is in the outbox is never sent. The box forgets this device only when its \
 keeper revokes it.
 
 With --json: {\"forgotten\":true}")]

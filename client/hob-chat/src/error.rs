@@ -1,6 +1,7 @@
 //! What can go wrong, sorted by who must act: who typed it, who looks after this computer, who keeps the box.
 
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use hob_client::{CommandError, Refusal, StateError};
@@ -53,6 +54,9 @@ pub enum ChatError {
     /// The profile's folder.
     #[error(transparent)]
     Profile(#[from] ProfileError),
+    /// The state could not be made durable; nothing that depends on it left this device.
+    #[error("nothing more was sent, because what must be remembered could not be written; make room and try again")]
+    NotSaved(#[source] Arc<ProfileError>),
     /// The state inside it.
     #[error("the profile's state was opened and cannot be understood")]
     State(#[from] StateError),
@@ -87,8 +91,19 @@ pub enum ChatError {
         waited: Duration,
     },
     /// The other process ended while it did this.
-    #[error("the hob-chat that had taken over this command ended before it was done: see `hob-chat status`, then try again")]
+    #[error(
+        "the hob-chat that had taken over this command ended before it was done: see `hob-chat status`, then try again"
+    )]
     OtherEnded,
+    /// Two programs on one profile.
+    #[error(
+        "version {} of hob-chat uses this profile, this is another one: end it first",
+        hob_client::display::escape_line(version)
+    )]
+    OtherVersion {
+        /// The other's.
+        version: String,
+    },
     /// Ctrl-C, or the system goes down.
     #[error("interrupted; what was saved is safe, and the next command goes on with it")]
     Interrupted,
@@ -153,9 +168,7 @@ mod tests {
 
     #[test]
     fn an_error_that_names_what_a_stranger_wrote_shows_it_escaped() {
-        let error = ChatError::from(CommandError::NoSuchContact {
-            name: "bob\u{1b}[2J\n".to_owned(),
-        });
+        let error = ChatError::from(CommandError::NoSuchContact { name: "bob\u{1b}[2J\n".to_owned() });
         assert!(!error.chain().chars().any(char::is_control), "{:?}", error.chain());
         assert_eq!(error.exit_code(), 1);
     }

@@ -6,6 +6,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use hob_client::command::TEXT_BYTES_MAX;
+use hob_protocol::contact::ContactCode;
+use hob_protocol::invitation::Invitation;
 use serde::{Deserialize, Serialize};
 
 use crate::cli::{Command, ContactCommand, RequestCommand};
@@ -18,45 +20,17 @@ use crate::picture;
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Job {
-    Join {
-        link: String,
-        name: String,
-    },
-    ContactShow {
-        bare: bool,
-    },
-    ContactAdd {
-        code: String,
-        name: String,
-    },
+    Join { link: String, name: String },
+    ContactShow { bare: bool },
+    ContactAdd { code: String, name: String },
     Contacts,
     Requests,
-    Accept {
-        id: String,
-        name: Option<String>,
-    },
-    Refuse {
-        id: String,
-    },
-    Verify {
-        name: String,
-        confirm: bool,
-    },
-    Send {
-        to: String,
-        text: String,
-        ttl: Option<Duration>,
-        view_once: bool,
-        wait: Duration,
-    },
-    Receive {
-        follow: bool,
-        wait: Duration,
-    },
-    History {
-        name: String,
-        last: usize,
-    },
+    Accept { id: String, name: Option<String> },
+    Refuse { id: String },
+    Verify { name: String, confirm: bool },
+    Send { to: String, text: String, ttl: Option<Duration>, view_once: bool, wait: Duration },
+    Receive { follow: bool, wait: Duration },
+    History { name: String, last: usize },
     Status,
     Forget,
 }
@@ -68,33 +42,26 @@ impl Job {
     /// A picture or a text that cannot be read, or a "no" to the question that `forget` asks.
     pub fn resolve(command: Command, profile: &Path) -> Result<Self, ChatError> {
         Ok(match command {
-            Command::Join { link, name } => Self::Join {
-                link: code_or_picture(link, "hob://join/")?,
-                name,
-            },
+            Command::Join { link, name } => {
+                let link = code_or_picture(link, "hob://join/")?;
+                // Looked at here already: a link that was cut makes no profile.
+                Invitation::parse(&link)?;
+                Self::Join { link, name }
+            }
             Command::Contact(ContactCommand::Show { code }) => Self::ContactShow { bare: code },
-            Command::Contact(ContactCommand::Add { code, name }) => Self::ContactAdd {
-                code: code_or_picture(code, "hob://contact/")?,
-                name,
-            },
+            Command::Contact(ContactCommand::Add { code, name }) => {
+                let code = code_or_picture(code, "hob://contact/")?;
+                ContactCode::parse(&code)?;
+                Self::ContactAdd { code, name }
+            }
             Command::Contacts => Self::Contacts,
             Command::Requests => Self::Requests,
             Command::Request(RequestCommand::Accept { id, name }) => Self::Accept { id, name },
             Command::Request(RequestCommand::Refuse { id }) => Self::Refuse { id },
             Command::Verify { name, confirm } => Self::Verify { name, confirm },
-            Command::Send {
-                to,
-                text,
-                ttl,
-                view_once,
-                wait,
-            } => Self::Send {
-                to,
-                text: text.map_or_else(text_from_stdin, Ok)?,
-                ttl,
-                view_once,
-                wait,
-            },
+            Command::Send { to, text, ttl, view_once, wait } => {
+                Self::Send { to, text: text.map_or_else(text_from_stdin, Ok)?, ttl, view_once, wait }
+            }
             Command::Receive { follow, wait } => Self::Receive { follow, wait },
             Command::History { name, last } => Self::History { name, last },
             Command::Status => Self::Status,
@@ -120,9 +87,8 @@ fn code_or_picture(argument: String, scheme: &str) -> Result<String, ChatError> 
         return Ok(argument);
     }
     let path = Path::new(&argument);
-    let looks_like_a_file = path
-        .extension()
-        .is_some_and(|end| ["png", "jpg", "jpeg"].iter().any(|known| end.eq_ignore_ascii_case(known)));
+    let looks_like_a_file =
+        path.extension().is_some_and(|end| ["png", "jpg", "jpeg"].iter().any(|known| end.eq_ignore_ascii_case(known)));
     if path.exists() || looks_like_a_file {
         return Ok(picture::read_code(path, scheme)?);
     }

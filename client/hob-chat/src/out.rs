@@ -34,16 +34,10 @@ impl Place {
     pub fn here(json: bool) -> Self {
         let stdout = io::stdout();
         let terminal = stdout.is_terminal().then(|| {
-            rustix::termios::tcgetwinsize(&stdout).map_or(Cells { columns: 80, rows: 24 }, |size| Cells {
-                columns: size.ws_col,
-                rows: size.ws_row,
-            })
+            rustix::termios::tcgetwinsize(&stdout)
+                .map_or(Cells { columns: 80, rows: 24 }, |size| Cells { columns: size.ws_col, rows: size.ws_row })
         });
-        Self {
-            terminal,
-            watched: io::stderr().is_terminal(),
-            json,
-        }
+        Self { terminal, watched: io::stderr().is_terminal(), json }
     }
 }
 
@@ -62,20 +56,12 @@ pub struct Out {
 impl Out {
     /// To this process's stdout and stderr.
     pub const fn here(place: Place) -> Self {
-        Self {
-            sink: Sink::Here,
-            place,
-            progress_shown: Cell::new(false),
-        }
+        Self { sink: Sink::Here, place, progress_shown: Cell::new(false) }
     }
 
     /// To the process that handed the command over.
     pub const fn handed_over(place: Place, replies: UnboundedSender<Reply>) -> Self {
-        Self {
-            sink: Sink::HandedOver(replies),
-            place,
-            progress_shown: Cell::new(false),
-        }
+        Self { sink: Sink::HandedOver(replies), place, progress_shown: Cell::new(false) }
     }
 
     /// Whether JSON is asked for.
@@ -97,15 +83,12 @@ impl Out {
         match &self.sink {
             Sink::Here => {
                 let mut stdout = io::stdout().lock();
-                writeln!(stdout, "{line}")
-                    .and_then(|()| stdout.flush())
-                    .map_err(|source| ChatError::Output { source })
+                let written = stdout.write_all(format!("{line}\n").as_bytes()).and_then(|()| stdout.flush());
+                written.map_err(|source| ChatError::Output { source })
             }
             Sink::HandedOver(replies) => replies
                 .send(Reply::Out(line.to_owned()))
-                .map_err(|_| ChatError::Output {
-                    source: io::ErrorKind::BrokenPipe.into(),
-                }),
+                .map_err(|_| ChatError::Output { source: io::ErrorKind::BrokenPipe.into() }),
         }
     }
 
@@ -114,9 +97,8 @@ impl Out {
     /// # Errors
     /// As [`Out::line`].
     pub fn object(&self, object: &impl Serialize) -> Result<(), ChatError> {
-        let line = serde_json::to_string(object).map_err(|error| ChatError::Output {
-            source: io::Error::other(error),
-        })?;
+        let line =
+            serde_json::to_string(object).map_err(|error| ChatError::Output { source: io::Error::other(error) })?;
         self.line(&line)
     }
 
@@ -147,7 +129,7 @@ impl Out {
     }
 }
 
-/// A line on this process's stderr.
+/// A line on this process's stderr, in one write: those of several processes do not mix.
 pub fn stderr_line(line: &str) {
-    let _ = writeln!(io::stderr().lock(), "{line}");
+    let _ = io::stderr().lock().write_all(format!("{line}\n").as_bytes());
 }

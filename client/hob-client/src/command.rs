@@ -3,19 +3,32 @@
 
 use std::time::Duration;
 
+use ed25519_dalek::VerifyingKey;
 use hob_protocol::contact::ContactCode;
+use hob_protocol::ids::DeviceKey;
 use hob_protocol::invitation::Invitation;
+use hob_protocol::limits::{INTRODUCTION_FIRST_USE, LABEL_BYTES_MAX, TTL_MIN};
 use rand_core::CryptoRng;
 
-use crate::output::{Done, Outputs};
-use crate::view::MessageId;
 use crate::Client;
+use crate::client::Step;
+use crate::contacts::{Peer, Person, check_name, request_id};
+use crate::input::Link;
+use crate::introduce::new_token;
+use crate::link::Phase;
+use crate::outbox::{Entry, OutBody, SEND_AGAIN_MAX, new_id};
+use crate::output::{Done, Output, Outputs};
+use crate::state::{Item, Joining, ShownCode, Standing};
+use crate::view::MessageId;
 
 /// The longest text, in bytes of UTF-8: with everything around it it fits the largest envelope.
 pub const TEXT_BYTES_MAX: usize = 60 * 1024;
 
 /// The longest local or proposed name, in characters.
 pub const NAME_CHARS_MAX: usize = 32;
+
+/// Codes that wait for their first use at once.
+const OPEN_CODES_MAX: usize = 32;
 
 /// A command cannot be done. Nothing was changed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -116,7 +129,22 @@ impl Client {
         invitation: Invitation,
         label: &str,
     ) -> Result<Outputs, CommandError> {
-        todo!()
+        if self.state.home.is_some() {
+            return Err(CommandError::AlreadyJoined);
+        }
+        if invitation.expires_at_s <= now_ms / 1000 {
+            return Err(CommandError::InvitationExpired);
+        }
+        let mut s = Step::new(now_ms, rng);
+        // An earlier attempt, at another box perhaps, is over.
+        if self.run.links.remove(&Link::Owner).is_some_and(|link| link.phase != Phase::Closed) {
+            s.out.push(Output::Close { link: Link::Owner });
+        }
+        self.run.requests.retain(|_, (of, _)| *of != Link::Owner);
+        self.state.joining = Some(Joining::new(invitation, cut(label, LABEL_BYTES_MAX)));
+        self.run.started = true;
+        s.dirty = true;
+        Ok(self.settle(s))
     }
 
     /// Makes a contact code with a fresh introduction token. Show it once [`Notice::CodeReady`](crate::Notice::CodeReady)
@@ -129,7 +157,34 @@ impl Client {
         now_ms: u64,
         rng: &mut dyn CryptoRng,
     ) -> Result<Done<ContactCode>, CommandError> {
-        todo!()
+        let home = self.state.home.clone().ok_or(CommandError::NotJoined)?;
+        let open_since = now_ms.saturating_sub(INTRODUCTION_FIRST_USE.as_millis().try_into().unwrap_or(u64::MAX));
+        let open = self.state.codes.iter().filter(|code| code.used_by.is_none() && code.made_ms >= open_since);
+        if open.count() >= OPEN_CODES_MAX {
+            return Err(CommandError::TooManyCodes { max: OPEN_CODES_MAX });
+        }
+        let mut s = Step::new(now_ms, rng);
+        let mut code = ContactCode {
+            member_key: self.state.keys.member_key(),
+            device_key: self.state.keys.device_key(),
+            introduction_token: new_token(&mut s),
+            box_identity: home.identity,
+            addresses: home.addresses,
+        };
+        // A code has 256 bytes: of long addresses, fewer.
+        while code.addresses.len() > 1 && code.to_code().is_err() {
+            code.addresses.pop();
+        }
+        self.state.codes.push(ShownCode {
+            token: code.introduction_token.clone(),
+            made_ms: now_ms,
+            granted: false,
+            used_by: None,
+            used_ms: 0,
+        });
+        s.dirty = true;
+        let outputs = self.settle(s);
+        Ok(Done { value: code, outputs })
     }
 
     /// Makes whoever showed this code a contact under a local name.
@@ -143,7 +198,50 @@ impl Client {
         code: &ContactCode,
         name: &str,
     ) -> Result<Outputs, CommandError> {
-        todo!()
+        let home = self.state.home.as_ref().ok_or(CommandError::NotJoined)?;
+        let is_home = code.box_identity == home.identity;
+        check_name(name)?;
+        if code.member_key == self.state.keys.member_key() || code.device_key == self.state.keys.device_key() {
+            return Err(CommandError::OwnCode);
+        }
+        if let Some(person) = self.state.person(&code.member_key) {
+            let name = person.name.clone();
+            return Err(CommandError::CodeAlreadyUsed { name });
+        }
+        if self.state.person_named(name).is_ok() {
+            return Err(CommandError::NameTaken { name: name.to_owned() });
+        }
+        let keys = [code.member_key.as_bytes(), code.device_key.as_bytes(), code.box_identity.as_bytes()];
+        if keys.into_iter().any(|key| VerifyingKey::from_bytes(key).map_or(true, |key| key.is_weak())) {
+            return Err(CommandError::BadCode);
+        }
+        if self.state.peer(&code.device_key).is_some_and(|peer| peer.member != code.member_key) {
+            return Err(CommandError::BadCode);
+        }
+        let mut s = Step::new(now_ms, rng);
+        let was_request = self.state.peer(&code.device_key).is_some();
+        if !was_request {
+            let (device, member) = (code.device_key, code.member_key);
+            let mut peer = Peer::new(device, member, code.box_identity, new_token(&mut s), now_ms);
+            if !is_home {
+                peer.addresses.clone_from(&code.addresses);
+            }
+            self.state.peers.push(peer);
+        }
+        if let Some(peer) = self.state.peer_mut(&code.device_key) {
+            peer.introduction = Some(code.introduction_token.clone());
+        }
+        self.state.refused.retain(|device| *device != code.device_key);
+        self.state.persons.push(Person {
+            name: name.to_owned(),
+            member: code.member_key,
+            verified: false,
+            answered: was_request,
+            added_ms: now_ms,
+        });
+        self.welcome(&code.device_key, &mut s);
+        s.dirty = true;
+        Ok(self.settle(s))
     }
 
     /// Makes a requester a contact: its messages come as [`Output::Message`](crate::Output::Message), receipts go out.
@@ -158,20 +256,34 @@ impl Client {
         id: &str,
         name: Option<&str>,
     ) -> Result<Done<String>, CommandError> {
-        todo!()
+        let device = self.requester(id)?;
+        if let Some(name) = name {
+            check_name(name)?;
+            if self.state.person_named(name).is_ok() {
+                return Err(CommandError::NameTaken { name: name.to_owned() });
+            }
+        }
+        let mut s = Step::new(now_ms, rng);
+        let value = self.make_contact(&device, name, &s);
+        self.welcome(&device, &mut s);
+        self.run.batch.urgent = true;
+        s.dirty = true;
+        let outputs = self.settle(s);
+        Ok(Done { value, outputs })
     }
 
     /// Drops a requester's messages, now and later. They are not told.
     ///
     /// # Errors
     /// [`CommandError::NoSuchRequest`].
-    pub fn refuse_request(
-        &mut self,
-        now_ms: u64,
-        rng: &mut dyn CryptoRng,
-        id: &str,
-    ) -> Result<Outputs, CommandError> {
-        todo!()
+    pub fn refuse_request(&mut self, now_ms: u64, rng: &mut dyn CryptoRng, id: &str) -> Result<Outputs, CommandError> {
+        let device = self.requester(id)?;
+        let mut s = Step::new(now_ms, rng);
+        self.state.peers.retain(|peer| peer.device != device);
+        self.state.history.retain(|item| item.device != device);
+        self.refuse_device(device);
+        s.dirty = true;
+        Ok(self.settle(s))
     }
 
     /// Notes that the safety number was compared.
@@ -184,7 +296,13 @@ impl Client {
         rng: &mut dyn CryptoRng,
         name: &str,
     ) -> Result<Outputs, CommandError> {
-        todo!()
+        let member = self.state.person_named(name)?.member;
+        let mut s = Step::new(now_ms, rng);
+        if let Some(person) = self.state.person_mut(&member) {
+            person.verified = true;
+        }
+        s.dirty = true;
+        Ok(self.settle(s))
     }
 
     /// Writes a message. It is in the outbox, for good, once the first [`Output::Save`](crate::Output::Save) is done;
@@ -200,18 +318,113 @@ impl Client {
         text: &str,
         options: SendOptions,
     ) -> Result<Done<MessageId>, CommandError> {
-        todo!()
+        if self.state.home.is_none() {
+            return Err(CommandError::NotJoined);
+        }
+        let member = self.state.person_named(to)?.member;
+        check_text(text)?;
+        let ttl_ms = options.ttl.map(check_ttl).transpose()?;
+        let mut s = Step::new(now_ms, rng);
+        let id = new_id(&mut s);
+        let SendOptions { ttl: _, view_once } = options;
+        let devices: Vec<_> =
+            self.state.peers.iter().filter(|peer| peer.member == member).map(|peer| peer.device).collect();
+        for device in &devices {
+            let text = text.to_owned();
+            let mut entry = Entry::new(id, *device, OutBody::Text { text, view_once }, now_ms);
+            entry.ttl_ms = ttl_ms;
+            self.state.outbox.push(entry);
+        }
+        if let Some(device) = devices.first() {
+            self.state.history.push(Item {
+                id,
+                member,
+                device: *device,
+                standing: Standing::InOutbox,
+                text: text.to_owned(),
+                sent_at_ms: now_ms,
+                expires_at_ms: ttl_ms.map(|ttl| now_ms.saturating_add(ttl)),
+                view_once,
+            });
+        }
+        s.dirty = true;
+        let outputs = self.settle(s);
+        Ok(Done { value: id, outputs })
     }
 
     /// Notes that these messages were printed: they are not in [`Client::unshown`] any more, and view-once ones are
     /// gone. Unknown ids are ignored.
     pub fn mark_shown(&mut self, now_ms: u64, rng: &mut dyn CryptoRng, ids: &[MessageId]) -> Outputs {
-        todo!()
+        let mut s = Step::new(now_ms, rng);
+        for item in &mut self.state.history {
+            if item.standing == Standing::Unshown && ids.contains(&item.id) {
+                item.standing = Standing::Shown;
+                s.dirty = true;
+            }
+        }
+        self.state.history.retain(|item| !(item.view_once && item.standing == Standing::Shown));
+        self.settle(s)
     }
 
     /// For a program that is about to end: what is batched (pushed messages, receipts) goes now instead of within 2 s,
     /// and the state is saved. Then wait, within reason, for [`Client::everything_flushed`].
     pub fn hurry(&mut self, now_ms: u64, rng: &mut dyn CryptoRng) -> Outputs {
-        todo!()
+        let s = Step::new(now_ms, rng);
+        self.run.hurry = true;
+        self.settle(s)
+    }
+
+    fn requester(&self, id: &str) -> Result<DeviceKey, CommandError> {
+        let mut requesters = self.state.requesters();
+        requesters
+            .find(|peer| request_id(&peer.device) == id)
+            .map(|peer| peer.device)
+            .ok_or_else(|| CommandError::NoSuchRequest { id: id.to_owned() })
+    }
+
+    /// What somebody wrote before they were a contact is shown and confirmed now.
+    fn welcome(&mut self, device: &DeviceKey, s: &mut Step<'_>) {
+        let waiting: Vec<Item> = self
+            .state
+            .history
+            .iter()
+            .filter(|item| item.device == *device && item.standing == Standing::Unshown)
+            .cloned()
+            .collect();
+        for item in waiting {
+            self.confirm(device, item.id);
+            if let Some(message) = self.message(&item) {
+                self.later(Output::Message(message), s);
+            }
+        }
+    }
+}
+
+/// At most `max` bytes, cut between characters.
+fn cut(text: &str, max: usize) -> String {
+    let mut cut = String::new();
+    for character in text.chars() {
+        if cut.len() + character.len_utf8() > max {
+            break;
+        }
+        cut.push(character);
+    }
+    cut
+}
+
+const fn check_text(text: &str) -> Result<(), CommandError> {
+    match text.len() {
+        0 => Err(CommandError::EmptyText),
+        got_bytes if got_bytes > TEXT_BYTES_MAX => Err(CommandError::TextTooLong { got_bytes }),
+        _ => Ok(()),
+    }
+}
+
+fn check_ttl(got: Duration) -> Result<u64, CommandError> {
+    let (min, max) = (TTL_MIN, SEND_AGAIN_MAX);
+    if (min..=max).contains(&got) {
+        Ok(u64::try_from(got.as_millis()).unwrap_or(u64::MAX))
+    } else {
+        Err(CommandError::BadTtl { got, min, max })
     }
 }

@@ -11,80 +11,47 @@
 //! 4. Before the program ends: [`Client::hurry`], and wait for [`Client::everything_flushed`].
 //!
 //! # Layout
-//! - [`Client`]: all state, one entry; [`Input`], [`Output`]: what comes in and what must follow.
+//! - `client`: [`Client`], all state and one entry; `input`, `output`: what comes in and what must follow.
 //! - [`command`]: what a person does; `query`: what a shell may ask; [`view`]: the plain data of both.
-//! - [`display`]: texts of others made safe for a screen.
+//! - [`display`]: texts of others made safe for a screen; `trust`: safety numbers.
+//! - [`seal`]: from a text to an envelope and back, one file a layer.
+//! - `keys`: this device's own; [`record`] and [`bundle`]: what others know of them; `contacts`: what is known of others.
+//! - `link`: when to connect and whom to believe; `owner`: what the home box is told.
+//! - `outbox`, `submit`: what has no receipt yet, and how it gets to a box; `inbox`: at least once becomes exactly once,
+//!   by what `seen` remembers; `introduce`: first contact.
+//! - `state`: what survives a kill; `raw`: how its keys and ids are written.
 
+pub mod bundle;
+mod client;
 pub mod command;
+mod contacts;
 pub mod display;
+mod inbox;
 mod input;
+mod introduce;
+mod keys;
+mod link;
+mod outbox;
 mod output;
+mod owner;
 mod query;
 mod raw;
+pub mod record;
 pub mod seal;
+mod seen;
+mod state;
+mod submit;
+#[cfg(test)]
+mod tests;
+mod trust;
 pub mod view;
 
+pub use client::Client;
 pub use command::{CommandError, SendOptions};
 pub use input::{Input, Link};
 pub use output::{Done, Notice, Output, Outputs, WakeReason};
+pub use state::StateError;
 pub use view::{
     Contact, Direction, Home, Message, MessageId, MessageStatus, Path, Refusal, Request, SafetyNumber, Summary,
     WaitReason,
 };
-
-use rand_core::CryptoRng;
-use zeroize::Zeroizing;
-
-/// A device of a member: its keys, contacts, sessions, outbox and inbox.
-pub struct Client {}
-
-/// A saved state cannot be read. It is left as it is.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum StateError {
-    /// Not a state at all, or cut.
-    #[error("this is no saved state of a Hob client, or it is cut short: restore it, or start with a new profile")]
-    NotAState,
-    /// Written by a newer program.
-    #[error("this state has version {got}, newer than this program: update it")]
-    UnknownVersion {
-        /// The version.
-        got: u8,
-    },
-    /// The bytes were changed.
-    #[error("this state is damaged (its checksum does not fit): restore it, or start with a new profile")]
-    Damaged,
-    /// The checksum fits and a field does not.
-    #[error("this state cannot be read: {why}; restore it, or start with a new profile")]
-    Field {
-        /// Which field, and how.
-        why: String,
-    },
-}
-
-impl Client {
-    /// A new device of a new member, with fresh keys. Save it before anything else.
-    pub fn create(now_ms: u64, rng: &mut dyn CryptoRng) -> Self {
-        todo!()
-    }
-
-    /// Reads what [`Client::save`] wrote. Connections are all closed then: send [`Input::Started`].
-    ///
-    /// # Errors
-    /// [`StateError`]; never a panic, whatever the bytes.
-    pub fn load(state: &[u8]) -> Result<Self, StateError> {
-        todo!()
-    }
-
-    /// Everything that must survive a kill, in the clear, versioned and with a checksum: encrypt it, write it beside the
-    /// old one, sync, rename, sync the folder.
-    pub fn save(&self) -> Zeroizing<Vec<u8>> {
-        todo!()
-    }
-
-    /// Applies one input and returns everything that must follow from it, in order.
-    ///
-    /// `now_ms` is Unix time in milliseconds. One that runs backwards harms nothing but punctuality.
-    pub fn handle(&mut self, now_ms: u64, rng: &mut dyn CryptoRng, input: Input) -> Outputs {
-        todo!()
-    }
-}

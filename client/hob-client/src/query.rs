@@ -5,38 +5,67 @@ use hob_protocol::ids::{DeviceKey, MemberKey};
 
 use crate::Client;
 use crate::command::CommandError;
+use crate::contacts::{Person, request_id};
 use crate::input::Link;
-use crate::view::{Contact, Home, Message, MessageId, MessageStatus, Request, SafetyNumber, Summary};
+use crate::link::Phase;
+use crate::outbox::{Entry, Stage};
+use crate::state::{Item, Standing};
+use crate::view::{
+    Contact, Direction, Home, Message, MessageId, MessageStatus, Path, Refusal, Request, SafetyNumber, Summary,
+};
 
 impl Client {
     /// The home box; `None` before [`Notice::Joined`](crate::Notice::Joined).
     pub fn home(&self) -> Option<Home> {
-        todo!()
+        let home = self.state.home.as_ref()?;
+        Some(Home {
+            identity: home.identity,
+            addresses: home.addresses.clone(),
+            mailbox: self.state.keys.mailbox(),
+            member: home.member,
+            label: home.label.clone(),
+        })
     }
 
     /// This member's key.
     pub fn member_key(&self) -> MemberKey {
-        todo!()
+        self.state.keys.member_key()
     }
 
     /// This device's key.
     pub fn device_key(&self) -> DeviceKey {
-        todo!()
+        self.state.keys.device_key()
     }
 
     /// All contacts, by name.
     pub fn contacts(&self) -> Vec<Contact> {
-        todo!()
+        let mut contacts: Vec<Contact> = self.state.persons.iter().map(|person| self.view_of(person)).collect();
+        contacts.sort_by(|a, b| a.name.cmp(&b.name));
+        contacts
     }
 
     /// One contact.
     pub fn contact(&self, name: &str) -> Option<Contact> {
-        todo!()
+        self.state.person_named(name).ok().map(|person| self.view_of(person))
     }
 
     /// All who wait to be accepted or refused, oldest first.
     pub fn requests(&self) -> Vec<Request> {
-        todo!()
+        let messages = |device| self.state.history.iter().filter(|item| item.device == device).count();
+        let mut requests: Vec<Request> = self
+            .state
+            .requesters()
+            .map(|peer| Request {
+                id: request_id(&peer.device),
+                proposed_name: peer.proposed_name.clone(),
+                member_key: peer.member,
+                device_key: peer.device,
+                messages: messages(peer.device),
+                since_ms: peer.since_ms,
+            })
+            .collect();
+        requests.sort_by_key(|request| request.since_ms);
+        requests
     }
 
     /// The last `last` messages with a contact, oldest first; neither expired nor view-once ones.
@@ -44,22 +73,32 @@ impl Client {
     /// # Errors
     /// [`CommandError::NoSuchContact`].
     pub fn history(&self, now_ms: u64, name: &str, last: usize) -> Result<Vec<Message>, CommandError> {
-        todo!()
+        let member = self.state.person_named(name)?.member;
+        let with_them = self.state.history.iter().filter(|item| item.member == member && !item.view_once);
+        let living = with_them.filter(|item| item.expires_at_ms.is_none_or(|expires| now_ms < expires));
+        let mut newest: Vec<Message> = living.rev().take(last).filter_map(|item| self.message(item)).collect();
+        newest.reverse();
+        Ok(newest)
     }
 
     /// Messages that were received and not [marked as shown](Client::mark_shown), in the order they came.
     pub fn unshown(&self, now_ms: u64) -> Vec<Message> {
-        todo!()
+        let unshown = self.state.history.iter().filter(|item| item.standing == Standing::Unshown);
+        let living = unshown.filter(|item| item.expires_at_ms.is_none_or(|expires| now_ms < expires));
+        living.filter_map(|item| self.message(item)).collect()
     }
 
     /// How a sent message stands; `None`: never heard of it, or forgotten.
     pub fn status_of(&self, id: &MessageId) -> Option<MessageStatus> {
-        todo!()
+        let sent = |item: &&Item| item.id == *id && item.direction() == Direction::Sent;
+        let item = self.state.history.iter().find(sent)?;
+        Some(self.status(item))
     }
 
     /// Sent messages without a receipt, oldest first.
     pub fn outbox(&self) -> Vec<Message> {
-        todo!()
+        let waiting = self.state.history.iter().filter(|item| item.standing == Standing::InOutbox);
+        waiting.filter_map(|item| self.message(item)).collect()
     }
 
     /// What both read aloud, or scan.
@@ -67,38 +106,120 @@ impl Client {
     /// # Errors
     /// [`CommandError::NoSuchContact`].
     pub fn safety_number(&self, name: &str) -> Result<SafetyNumber, CommandError> {
-        todo!()
+        let person = self.state.person_named(name)?;
+        Ok(crate::trust::safety_number(&self.state.keys.member_key(), &person.member))
     }
 
     /// Whether the box knows a code's token, so that it can be shown.
     pub fn code_is_ready(&self, code: &ContactCode) -> bool {
-        todo!()
+        let mut codes = self.state.codes.iter();
+        codes.any(|shown| shown.granted && shown.token == code.introduction_token)
     }
 
     /// Whether the owner's connection is proved.
     pub fn is_online(&self) -> bool {
-        todo!()
+        self.run.proved
     }
 
     /// Whether everything that the box had kept has been pushed, since the owner's connection was proved.
     pub fn is_caught_up(&self) -> bool {
-        todo!()
+        self.run.caught_up
     }
 
     /// Whether a connection is up and its box is the pinned one.
     pub fn is_open(&self, link: Link) -> bool {
-        todo!()
+        self.phase(link) == Phase::Open
     }
 
     /// Whether nothing is left that could be done now: nothing to save or acknowledge, no frame unanswered, no receipt
     /// due, no token ungranted, and every message in the outbox is with a box, or waits for a time to try again or for
     /// a box that cannot be reached.
     pub fn everything_flushed(&self, now_ms: u64) -> bool {
-        todo!()
+        let batch = &self.run.batch;
+        let nothing_to_save = batch.since_ms.is_none() && batch.acknowledge.is_empty();
+        let pinging_only = self.run.requests.values().all(|(_, what)| *what == crate::client::What::Ping);
+        let confirmed = self.receipts_due() == 0 || !self.run.caught_up;
+        nothing_to_save && pinging_only && confirmed && self.home_is_settled(now_ms) && self.outbox_is_settled(now_ms)
     }
 
     /// Numbers for `status`.
     pub fn summary(&self, now_ms: u64) -> Summary {
-        todo!()
+        let waiting = || self.state.outbox.iter().filter(|entry| entry.is_text());
+        Summary {
+            unconfirmed: waiting().count(),
+            in_outbox: waiting().filter(|entry| matches!(entry.stage, Stage::Ready { .. })).count(),
+            unshown: self.unshown(now_ms).len(),
+            contacts: self.state.persons.len(),
+            requests: self.state.requesters().count(),
+            receipts_due: self.receipts_due(),
+        }
+    }
+
+    /// Receipts that could be sent, were there a connection.
+    fn receipts_due(&self) -> usize {
+        let contacts = self.state.peers.iter().filter(|peer| self.state.is_contact(peer) && peer.token().is_some());
+        contacts.map(|peer| peer.receipts.len()).sum()
+    }
+
+    fn view_of(&self, person: &Person) -> Contact {
+        let devices = || self.state.peers.iter().filter(|peer| peer.member == person.member);
+        let unshown = self.state.history.iter().filter(|item| item.member == person.member);
+        Contact {
+            name: person.name.clone(),
+            member_key: person.member,
+            device_keys: devices().map(|peer| peer.device).collect(),
+            box_identity: devices().next().map_or(hob_protocol::ids::BoxIdentity([0; 32]), |peer| peer.box_identity),
+            verified: person.verified,
+            answered: person.answered,
+            added_at_ms: person.added_ms,
+            unshown: unshown.filter(|item| item.standing == Standing::Unshown).count(),
+        }
+    }
+
+    /// A message of the history as a person sees it; `None` while its writer is no contact.
+    pub(crate) fn message(&self, item: &Item) -> Option<Message> {
+        let person = self.state.person(&item.member)?;
+        Some(Message {
+            id: item.id,
+            contact: person.name.clone(),
+            verified: person.verified,
+            direction: item.direction(),
+            text: item.text.clone(),
+            sent_at_ms: item.sent_at_ms,
+            expires_at_ms: item.expires_at_ms,
+            view_once: item.view_once,
+            path: Path::Box,
+            status: self.status(item),
+        })
+    }
+
+    fn status(&self, item: &Item) -> MessageStatus {
+        match item.standing {
+            Standing::Unshown | Standing::Shown | Standing::Delivered => MessageStatus::Delivered,
+            Standing::Expired => MessageStatus::Expired,
+            Standing::Refused { code } => MessageStatus::Refused { why: Refusal { code, retry_after: None } },
+            Standing::InOutbox => {
+                let entries = self.state.outbox.iter().filter(|entry| entry.id == item.id);
+                self.outbox_status(entries.collect())
+            }
+        }
+    }
+
+    /// To a member of several devices, the best of them counts.
+    fn outbox_status(&self, entries: Vec<&Entry>) -> MessageStatus {
+        let kept = entries.iter().filter_map(|entry| match entry.stage {
+            Stage::Kept { until_ms, .. } => Some(until_ms),
+            Stage::Ready { .. } => None,
+        });
+        if let Some(until_ms) = kept.max() {
+            return MessageStatus::Kept { until_ms };
+        }
+        match entries.first() {
+            Some(entry) => {
+                let (why, retry_at_ms) = self.why_waiting(entry);
+                MessageStatus::Outbox { why, retry_at_ms }
+            }
+            None => MessageStatus::Expired,
+        }
     }
 }

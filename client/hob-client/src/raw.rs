@@ -81,11 +81,7 @@ impl<T: Raw> Raw for Option<T> {
     }
 
     fn from_raw(raw: &[u8]) -> Option<Self> {
-        if raw.is_empty() {
-            Some(None)
-        } else {
-            T::from_raw(raw).map(Some)
-        }
+        if raw.is_empty() { Some(None) } else { T::from_raw(raw).map(Some) }
     }
 }
 

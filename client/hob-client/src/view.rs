@@ -79,18 +79,8 @@ pub struct Message {
 impl fmt::Debug for Message {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Every field is named: a new one does not compile before someone has decided whether it may be logged.
-        let Self {
-            id,
-            contact,
-            verified,
-            direction,
-            text: _,
-            sent_at_ms,
-            expires_at_ms,
-            view_once,
-            path,
-            status,
-        } = self;
+        let Self { id, contact, verified, direction, text: _, sent_at_ms, expires_at_ms, view_once, path, status } =
+            self;
         f.debug_struct("Message")
             .field("id", id)
             .field("contact", contact)

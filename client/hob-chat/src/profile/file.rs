@@ -42,9 +42,7 @@ fn write_whole(path: &Path, parts: &[&[u8]]) -> io::Result<()> {
 /// # Errors
 /// [`ProfileError::File`].
 pub fn sync_folder(folder: &Path) -> Result<(), ProfileError> {
-    File::open(folder)
-        .and_then(|folder| folder.sync_all())
-        .map_err(ProfileError::file("sync", folder))
+    File::open(folder).and_then(|folder| folder.sync_all()).map_err(ProfileError::file("sync", folder))
 }
 
 /// Reads a file that is at most this long.
@@ -61,9 +59,7 @@ pub fn read(path: &Path, bytes_max: u64) -> Result<zeroize::Zeroizing<Vec<u8>>, 
         })
         .map_err(ProfileError::file("read", path))?;
     if length as u64 > bytes_max {
-        return Err(ProfileError::file("read", path)(io::Error::other(format!(
-            "it has more than {bytes_max} bytes"
-        ))));
+        return Err(ProfileError::file("read", path)(io::Error::other(format!("it has more than {bytes_max} bytes"))));
     }
     Ok(bytes)
 }
@@ -73,11 +69,7 @@ pub fn read(path: &Path, bytes_max: u64) -> Result<zeroize::Zeroizing<Vec<u8>>, 
 /// # Errors
 /// [`ProfileError::File`].
 pub fn overwrite(path: &Path) -> Result<(), ProfileError> {
-    OpenOptions::new()
-        .write(true)
-        .open(path)
-        .and_then(overwrite_open)
-        .map_err(ProfileError::file("overwrite", path))
+    OpenOptions::new().write(true).open(path).and_then(overwrite_open).map_err(ProfileError::file("overwrite", path))
 }
 
 /// As [`overwrite`], for a file that was opened before another took its name.

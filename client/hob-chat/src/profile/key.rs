@@ -57,10 +57,7 @@ pub struct Passphrase {
 impl Passphrase {
     /// From the environment, or by asking where `--passphrase` says so or the key needs it.
     pub fn new(asked_for: bool) -> Self {
-        let given = std::env::var("HOB_CHAT_PASSPHRASE")
-            .ok()
-            .filter(|text| !text.is_empty())
-            .map(Zeroizing::new);
+        let given = std::env::var("HOB_CHAT_PASSPHRASE").ok().filter(|text| !text.is_empty()).map(Zeroizing::new);
         Self { given, asked_for }
     }
 
@@ -85,21 +82,18 @@ impl Passphrase {
             return Err(ProfileError::NoPassphrase { why: "it was empty" });
         }
         if *first != *ask("Once more: ")? {
-            return Err(ProfileError::NoPassphrase {
-                why: "the two were not the same",
-            });
+            return Err(ProfileError::NoPassphrase { why: "the two were not the same" });
         }
         Ok(first)
     }
 }
 
 fn ask(prompt: &str) -> Result<Zeroizing<String>, ProfileError> {
-    if !std::io::stdin().is_terminal() {
+    // It is asked at the terminal itself, so the message may come by a pipe; somebody must sit there, though.
+    if !std::io::stdin().is_terminal() && !std::io::stderr().is_terminal() {
         return Err(ProfileError::PassphraseNeeded);
     }
-    rpassword::prompt_password(prompt)
-        .map(Zeroizing::new)
-        .map_err(|_| ProfileError::PassphraseNeeded)
+    rpassword::prompt_password(prompt).map(Zeroizing::new).map_err(|_| ProfileError::PassphraseNeeded)
 }
 
 /// Makes a fresh key and its file.
@@ -130,10 +124,7 @@ pub fn load(path: &Path, passphrase: &Passphrase) -> Result<StateKey, ProfileErr
         }
         return Ok(StateKey(key));
     }
-    let damaged = |why| ProfileError::KeyDamaged {
-        path: path.to_owned(),
-        why,
-    };
+    let damaged = |why| ProfileError::KeyDamaged { path: path.to_owned(), why };
     let wrapped = <&[u8; WRAPPED_BYTES]>::try_from(&bytes[..]).map_err(|_| damaged("its length is not a key's"))?;
     if !wrapped.starts_with(MAGIC) {
         return Err(damaged("it starts otherwise, or a newer program wrote it"));
@@ -180,9 +171,7 @@ fn unwrap(
         .decrypt(&nonce_of(&header[NONCE_AT..]), Payload { msg: sealed, aad: header })
         .map(Zeroizing::new)
         .map_err(|_| ProfileError::WrongPassphrase)?;
-    <[u8; KEY_BYTES]>::try_from(&opened[..])
-        .map(Zeroizing::new)
-        .map_err(|_| ProfileError::WrongPassphrase)
+    <[u8; KEY_BYTES]>::try_from(&opened[..]).map(Zeroizing::new).map_err(|_| ProfileError::WrongPassphrase)
 }
 
 fn parameters(wrapped: &[u8; WRAPPED_BYTES]) -> Option<Params> {
@@ -225,16 +214,10 @@ mod tests {
     use super::*;
 
     fn passphrase(text: &str) -> Passphrase {
-        Passphrase {
-            given: Some(Zeroizing::new(text.to_owned())),
-            asked_for: false,
-        }
+        Passphrase { given: Some(Zeroizing::new(text.to_owned())), asked_for: false }
     }
 
-    const NONE: Passphrase = Passphrase {
-        given: None,
-        asked_for: false,
-    };
+    const NONE: Passphrase = Passphrase { given: None, asked_for: false };
 
     #[test]
     fn a_plain_key_is_wrapped_when_a_passphrase_is_given_and_opens_by_it_alone() {
@@ -245,10 +228,7 @@ mod tests {
         assert!(*load(&path, &passphrase("spring")).unwrap().0 == *key.0);
         assert_eq!(std::fs::read(&path).unwrap().len(), WRAPPED_BYTES);
         assert!(*load(&path, &passphrase("spring")).unwrap().0 == *key.0);
-        assert!(matches!(
-            load(&path, &passphrase("autumn")),
-            Err(ProfileError::WrongPassphrase)
-        ));
+        assert!(matches!(load(&path, &passphrase("autumn")), Err(ProfileError::WrongPassphrase)));
     }
 
     #[test]
@@ -259,9 +239,6 @@ mod tests {
         let mut bytes = std::fs::read(&path).unwrap();
         bytes[PARAMETERS_AT..PARAMETERS_AT + 4].copy_from_slice(&(1u32 << 30).to_le_bytes());
         std::fs::write(&path, bytes).unwrap();
-        assert!(matches!(
-            load(&path, &passphrase("spring")),
-            Err(ProfileError::KeyDamaged { .. })
-        ));
+        assert!(matches!(load(&path, &passphrase("spring")), Err(ProfileError::KeyDamaged { .. })));
     }
 }

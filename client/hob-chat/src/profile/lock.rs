@@ -40,9 +40,7 @@ impl ProfileLock {
             return Ok(None);
         }
         // The id is a courtesy; a full disk must not keep anybody from reading messages.
-        let _ = file
-            .set_len(0)
-            .and_then(|()| write!(file, "{}", std::process::id()));
+        let _ = file.set_len(0).and_then(|()| write!(file, "{}", std::process::id()));
         Ok(Some(Self { _file: file }))
     }
 }
@@ -57,10 +55,6 @@ fn is_still_the_file(file: &File, path: &Path) -> bool {
 /// The process that has the lock, if it wrote its id.
 pub fn owner(folder: &Folder) -> Option<u32> {
     let mut text = String::new();
-    File::open(folder.file("lock"))
-        .ok()?
-        .take(16)
-        .read_to_string(&mut text)
-        .ok()?;
+    File::open(folder.file("lock")).ok()?.take(16).read_to_string(&mut text).ok()?;
     text.trim().parse().ok()
 }

@@ -3,7 +3,7 @@
 //! # Layout
 //! - [`key`]: `PROFILE/key`, which opens the state; plain, or wrapped by a passphrase.
 //! - [`state`]: `PROFILE/state`, the client's whole memory, encrypted.
-//! - [`file`]: how a file is replaced so that a power cut leaves the old one or the new one.
+//! - [`mod@file`]: how a file is replaced so that a power cut leaves the old one or the new one.
 //! - [`lock`]: `PROFILE/lock`, one process at a time.
 //!
 //! # What protects against what
@@ -196,11 +196,12 @@ impl Folder {
 
     fn has_foreign_files(&self) -> Result<bool, ProfileError> {
         let entries = fs::read_dir(&self.0).map_err(ProfileError::file("read", &self.0))?;
-        Ok(entries
-            .flatten()
-            .any(|entry| !OWN_FILES.iter().any(|own| entry.file_name() == *own)))
+        Ok(entries.flatten().any(|entry| !OWN_FILES.iter().any(|own| entry.file_name() == *own)))
     }
 }
+
+/// What the client's core saved, in the clear.
+pub type State = Zeroizing<Vec<u8>>;
 
 /// A profile that is open: locked, its key unwrapped.
 pub struct Profile {
@@ -219,16 +220,14 @@ impl Profile {
         lock: ProfileLock,
         may_start: bool,
         passphrase: &Passphrase,
-    ) -> Result<(Self, Option<Zeroizing<Vec<u8>>>), ProfileError> {
+    ) -> Result<(Self, Option<State>), ProfileError> {
         let (key_path, state_path) = (folder.file("key"), folder.file("state"));
         let key = match (key_path.exists(), state_path.exists()) {
             (true, _) => key::load(&key_path, passphrase)?,
             (false, true) => return Err(ProfileError::KeyMissing { path: key_path }),
             (false, false) if may_start => key::create(&key_path, passphrase)?,
             (false, false) => {
-                return Err(ProfileError::NoProfile {
-                    folder: folder.path().to_owned(),
-                });
+                return Err(ProfileError::NoProfile { folder: folder.path().to_owned() });
             }
         };
         let state = if state_path.exists() {
@@ -239,11 +238,7 @@ impl Profile {
         } else {
             return Err(ProfileError::StateMissing { path: state_path });
         };
-        let profile = Self {
-            folder,
-            key,
-            _lock: lock,
-        };
+        let profile = Self { folder, key, _lock: lock };
         Ok((profile, state))
     }
 

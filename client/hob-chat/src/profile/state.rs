@@ -39,10 +39,7 @@ pub fn save(path: &Path, key: &StateKey, state: &[u8]) -> Result<(), ProfileErro
 /// # Errors
 /// [`ProfileError::StateDamaged`], [`ProfileError::File`].
 pub fn load(path: &Path, key: &StateKey) -> Result<Zeroizing<Vec<u8>>, ProfileError> {
-    let damaged = |why| ProfileError::StateDamaged {
-        path: path.to_owned(),
-        why,
-    };
+    let damaged = |why| ProfileError::StateDamaged { path: path.to_owned(), why };
     let mut bytes = file::read(path, STATE_BYTES_MAX)?;
     let header_bytes = MAGIC.len() + NONCE_BYTES;
     if bytes.len() < header_bytes + TAG_BYTES {
@@ -78,15 +75,9 @@ mod tests {
             let mut changed = whole.clone();
             changed[at] ^= 1;
             std::fs::write(&path, &changed).unwrap();
-            assert!(
-                matches!(load(&path, &key), Err(ProfileError::StateDamaged { .. })),
-                "byte {at}"
-            );
+            assert!(matches!(load(&path, &key), Err(ProfileError::StateDamaged { .. })), "byte {at}");
             std::fs::write(&path, &whole[..at]).unwrap();
-            assert!(
-                matches!(load(&path, &key), Err(ProfileError::StateDamaged { .. })),
-                "cut at {at}"
-            );
+            assert!(matches!(load(&path, &key), Err(ProfileError::StateDamaged { .. })), "cut at {at}");
         }
     }
 

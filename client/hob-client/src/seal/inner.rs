@@ -183,17 +183,14 @@ impl Inner {
     /// As Olm's plaintext.
     pub fn encode(&self) -> Zeroizing<Vec<u8>> {
         let body = match &self.body {
-            Body::Text { text, view_once } => wire::Body::Text(wire::Text {
-                text: text.to_string(),
-                view_once: *view_once,
-            }),
-            Body::Receipt { ids } => wire::Body::Receipt(wire::Receipt {
-                ids: ids.iter().map(|id| id.0.to_vec()).collect(),
-            }),
+            Body::Text { text, view_once } => {
+                wire::Body::Text(wire::Text { text: text.to_string(), view_once: *view_once })
+            }
+            Body::Receipt { ids } => {
+                wire::Body::Receipt(wire::Receipt { ids: ids.iter().map(|id| id.0.to_vec()).collect() })
+            }
             Body::Back => wire::Body::Back(wire::Back {}),
-            Body::Retry { inner_hash } => wire::Body::Retry(wire::Retry {
-                inner_hash: inner_hash.to_vec(),
-            }),
+            Body::Retry { inner_hash } => wire::Body::Retry(wire::Retry { inner_hash: inner_hash.to_vec() }),
         };
         let inner = wire::Inner {
             sender_device: self.sender.0.to_vec(),
@@ -217,13 +214,8 @@ impl Inner {
     /// [`InnerError`].
     pub fn decode(bytes: &[u8]) -> Result<Self, InnerError> {
         let inner = wire::Inner::decode(bytes).map_err(|_| InnerError { what: "its shape" })?;
-        let body = match inner.body.ok_or(InnerError {
-            what: "a body of this version",
-        })? {
-            wire::Body::Text(text) => Body::Text {
-                text: Zeroizing::new(text.text),
-                view_once: text.view_once,
-            },
+        let body = match inner.body.ok_or(InnerError { what: "a body of this version" })? {
+            wire::Body::Text(text) => Body::Text { text: Zeroizing::new(text.text), view_once: text.view_once },
             wire::Body::Receipt(receipt) if receipt.ids.len() <= RECEIPT_IDS_MAX => Body::Receipt {
                 ids: receipt
                     .ids
@@ -233,9 +225,7 @@ impl Inner {
             },
             wire::Body::Receipt(_) => return Err(InnerError { what: "a receipt" }),
             wire::Body::Back(wire::Back {}) => Body::Back,
-            wire::Body::Retry(retry) => Body::Retry {
-                inner_hash: exact("a retry request", &retry.inner_hash)?,
-            },
+            wire::Body::Retry(retry) => Body::Retry { inner_hash: exact("a retry request", &retry.inner_hash)? },
         };
         Ok(Self {
             sender: DeviceKey(exact("the sender", &inner.sender_device)?),
@@ -243,9 +233,7 @@ impl Inner {
             conversation: exact("the conversation", &inner.conversation)?,
             message_id: MessageId(exact("the message id", &inner.message_id)?),
             sent_at_ms: inner.sent_at_ms,
-            ttl: Some(inner.ttl_s)
-                .filter(|seconds| *seconds > 0)
-                .map(|seconds| Duration::from_secs(seconds.into())),
+            ttl: Some(inner.ttl_s).filter(|seconds| *seconds > 0).map(|seconds| Duration::from_secs(seconds.into())),
             introduction: inner.introduction.map(Introduction::from_wire).transpose()?,
             has_your_token: inner.has_your_token,
             body,
@@ -310,10 +298,7 @@ mod tests {
                 name: "bob".to_owned(),
             }),
             has_your_token: true,
-            body: Body::Text {
-                text: Zeroizing::new("supper at eight".to_owned()),
-                view_once: true,
-            },
+            body: Body::Text { text: Zeroizing::new("supper at eight".to_owned()), view_once: true },
         };
         assert!(Inner::decode(&inner.encode()) == Ok(inner));
     }

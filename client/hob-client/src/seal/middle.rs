@@ -82,12 +82,7 @@ impl Middle {
         };
         let (sender, rest) = rest.split_first_chunk::<32>().ok_or(MiddleError::Short)?;
         let (session, inner) = rest.split_first_chunk::<32>().ok_or(MiddleError::Short)?;
-        Ok(Self {
-            sender: DeviceKey(*sender),
-            kind,
-            session: *session,
-            inner: inner.to_vec(),
-        })
+        Ok(Self { sender: DeviceKey(*sender), kind, session: *session, inner: inner.to_vec() })
     }
 
     /// What is remembered of an inner ciphertext: bound to its sender, so that nobody else's counts as it.
@@ -117,12 +112,7 @@ mod tests {
 
     #[test]
     fn a_middle_layer_reads_back_and_a_cut_one_is_refused() {
-        let middle = Middle {
-            sender: DeviceKey([4; 32]),
-            kind: Kind::Olm,
-            session: [5; 32],
-            inner: b"inner".to_vec(),
-        };
+        let middle = Middle { sender: DeviceKey([4; 32]), kind: Kind::Olm, session: [5; 32], inner: b"inner".to_vec() };
         let bytes = middle.encode();
         assert_eq!(Middle::decode(&bytes), Ok(middle));
         for end in 0..HEADER_BYTES {

@@ -115,11 +115,7 @@ pub fn inbound(
     let created = account
         .create_inbound_session(SessionConfig::version_2(), message.identity_key(), message)
         .map_err(|_| OlmError::NoKey)?;
-    let mut session = OlmSession {
-        id: session_of(message),
-        session: created.session,
-        next: Vec::new(),
-    };
+    let mut session = OlmSession { id: session_of(message), session: created.session, next: Vec::new() };
     session.note(&message.message().ratchet_key(), message.message().chain_index());
     Ok((session, Zeroizing::new(created.plaintext)))
 }
@@ -136,11 +132,7 @@ pub fn outbound(account: &Account, identity: &[u8; 32], fallback: &[u8; 32]) -> 
             Curve25519PublicKey::from_bytes(*fallback),
         )
         .map_err(|_| OlmError::BadKeys)?;
-    Ok(OlmSession {
-        id: id_bytes(&session.session_id()),
-        session,
-        next: Vec::new(),
-    })
+    Ok(OlmSession { id: id_bytes(&session.session_id()), session, next: Vec::new() })
 }
 
 impl OlmSession {
@@ -153,11 +145,7 @@ impl OlmSession {
             OlmMessage::PreKey(message) => (Kind::OlmPrekey, message.to_bytes()),
             OlmMessage::Normal(message) => (Kind::Olm, message.to_bytes()),
         };
-        Ok(InnerCiphertext {
-            kind,
-            session: self.id,
-            bytes,
-        })
+        Ok(InnerCiphertext { kind, session: self.id, bytes })
     }
 
     /// Decrypts; on an error the session is as before.
@@ -176,41 +164,27 @@ impl OlmSession {
     pub fn gap(&self, kind: Kind, bytes: &[u8]) -> u64 {
         let Ok(message) = parse(kind, bytes) else { return 0 };
         let (ratchet_key, index) = position(&message);
-        let next = self
-            .next
-            .iter()
-            .find(|chain| chain.ratchet_key == ratchet_key.to_bytes())
-            .map_or(0, |chain| chain.index);
+        let next =
+            self.next.iter().find(|chain| chain.ratchet_key == ratchet_key.to_bytes()).map_or(0, |chain| chain.index);
         index.saturating_sub(next)
     }
 
     fn note(&mut self, ratchet_key: &Curve25519PublicKey, index: u64) {
         let next_index = index.saturating_add(1);
-        if let Some(chain) = self
-            .next
-            .iter_mut()
-            .find(|chain| chain.ratchet_key == ratchet_key.to_bytes())
-        {
+        if let Some(chain) = self.next.iter_mut().find(|chain| chain.ratchet_key == ratchet_key.to_bytes()) {
             chain.index = chain.index.max(next_index);
             return;
         }
         if self.next.len() >= CHAINS_MAX {
             self.next.remove(0);
         }
-        self.next.push(Chain {
-            ratchet_key: ratchet_key.to_bytes(),
-            index: next_index,
-        });
+        self.next.push(Chain { ratchet_key: ratchet_key.to_bytes(), index: next_index });
     }
 }
 
 impl std::fmt::Debug for OlmSession {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self {
-            id: _,
-            session: _,
-            next: _,
-        } = self;
+        let Self { id: _, session: _, next: _ } = self;
         f.write_str("OlmSession(…)")
     }
 }

@@ -7,7 +7,7 @@ use hpke::aead::ChaCha20Poly1305;
 use hpke::kdf::HkdfSha256;
 use hpke::kem::XWing;
 use hpke::{Deserializable, Kem, OpModeR, OpModeS, Serializable};
-use rand_core::{CryptoRng, Rng};
+use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
 use super::padding;
@@ -144,9 +144,7 @@ pub fn seal_envelope(
     sealed.extend_from_slice(&prekey.id.to_le_bytes());
     sealed.extend_from_slice(&enc.to_bytes());
     sealed.extend_from_slice(&ciphertext);
-    Envelope::new(Bytes::from(sealed)).map_err(|_| SealError::Refused {
-        why: "a ciphertext of an unexpected length",
-    })
+    Envelope::new(Bytes::from(sealed)).map_err(|_| SealError::Refused { why: "a ciphertext of an unexpected length" })
 }
 
 /// Opens an envelope for this device: the middle layer, without padding. `secret_of` finds a private prekey by its id.
@@ -206,10 +204,7 @@ mod tests {
         let (secret, envelope) = sealed(b"middle");
         assert_eq!(&open_envelope(&ADA, |_| Some(secret.clone()), &envelope).unwrap()[..], b"middle");
         assert_eq!(open_envelope(&BOB, |_| Some(secret.clone()), &envelope), Err(OpenError::Forged));
-        assert!(matches!(
-            open_envelope(&ADA, |_| None, &envelope),
-            Err(OpenError::UnknownPrekey { .. })
-        ));
+        assert!(matches!(open_envelope(&ADA, |_| None, &envelope), Err(OpenError::UnknownPrekey { .. })));
     }
 
     #[test]
@@ -229,10 +224,7 @@ mod tests {
         assert_eq!(sealed(&[1; 2048 - OVERHEAD_BYTES + 1]).1.len(), 4096);
         let mut rng = ChaCha20Rng::seed_from_u64(7);
         let (_, prekey) = generate_prekey(&mut rng);
-        assert!(matches!(
-            seal_envelope(&ADA, &prekey, &[1; 65536], &mut rng),
-            Err(SealError::TooLarge { .. })
-        ));
+        assert!(matches!(seal_envelope(&ADA, &prekey, &[1; 65536], &mut rng), Err(SealError::TooLarge { .. })));
     }
 
     #[test]

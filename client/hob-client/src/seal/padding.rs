@@ -30,11 +30,7 @@ pub fn unpad(padded: &[u8]) -> Result<&[u8], BadPadding> {
     let (length, rest) = padded.split_first_chunk::<LENGTH_BYTES>().ok_or(BadPadding)?;
     let length = usize::try_from(u32::from_le_bytes(*length)).map_err(|_| BadPadding)?;
     let (content, zeros) = rest.split_at_checked(length).ok_or(BadPadding)?;
-    if zeros.iter().all(|byte| *byte == 0) {
-        Ok(content)
-    } else {
-        Err(BadPadding)
-    }
+    if zeros.iter().all(|byte| *byte == 0) { Ok(content) } else { Err(BadPadding) }
 }
 
 #[cfg(test)]

@@ -1,0 +1,231 @@
+//! What can be typed.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::flags::{AllFlags, DataFlag, GivenFlags};
+use crate::config::value::parse_duration;
+
+const EXAMPLES: &str = "\
+Examples:
+  See it work, in this terminal, on data that is thrown away:
+    hob demo
+
+  Run a box. The first start shows an invitation for the first member:
+    hob serve
+    hob serve --data /srv/hob --listen [::]:8443 --address box.example:8443
+
+  Let more people in, see who is here, take somebody out:
+    hob invite --expires 2h
+    hob members
+    hob revoke 3f2a99c0
+
+  Look after it:
+    hob status
+    hob compact                                  destroys what need not be kept, now instead of later
+    hob verify-log                               of a box that is stopped
+    hob config example > hob.toml && hob config check --config hob.toml
+
+Exit codes:
+  0  done
+  1  it could not be done; the last line on stderr says what to do
+  2  something was typed or set that is not possible; nothing was touched";
+
+/// A relay box that a household or a small organisation owns: carries sealed messages between members' devices, keeps
+/// what cannot be delivered yet for at most six hours, and forgets it.
+#[derive(Debug, Parser)]
+#[command(name = "hob", version, after_help = EXAMPLES, max_term_width = 110)]
+pub struct Arguments {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the box
+    #[command(after_help = "\
+Example:
+  hob serve --data /srv/hob --address box.example:8443
+
+On an empty folder it asks nothing: it makes its identity and keys and one invitation, good for 24 hours, which it shows
+on the terminal, or puts into a private file whose name it logs.
+
+With --ready-json, one line on stdout once connections are taken:
+{\"ready\":true,\"client\":\"https://127.0.0.1:PORT\",\"identity\":hex,\"invitation\":\"hob://join/…\" or null}; with
+metrics.listen also \"metrics\":\"http://127.0.0.1:PORT\"")]
+    Serve(Serve),
+    /// Make an invitation for one device
+    #[command(after_help = "\
+Example:
+  hob invite --expires 2h
+
+Without a terminal on stdout, it goes into a private file in the data folder.
+With --json: {\"link\":\"hob://join/…\",\"expires\":RFC 3339}")]
+    Invite(Invite),
+    /// List the members and their devices
+    #[command(after_help = "\
+With --json, one line a member: {\"member\":hex,\"label\":…,\"joined\":RFC 3339,\"devices\":[{\"mailbox\":hex,
+\"kind\":\"native\"|\"web\",\"connected\":bool,\"pending\":n}]}")]
+    Members(Look),
+    /// Take out a member with all devices, or one device
+    #[command(after_help = "\
+Example:
+  hob revoke 3f2a99c0                            as much of the id as tells it apart
+  hob revoke 3f2a99c0 --yes                      without being asked")]
+    Revoke(Revoke),
+    /// Close the open window and compact the ledger: destroys what need not be kept
+    #[command(after_help = "\
+With --json: {\"generation\":n,\"records_before\":n,\"records_after\":n,\"closed_window\":n or null,
+\"windows_with_body_key\":n}")]
+    Compact(Look),
+    /// Say how the box stands, in one line
+    #[command(after_help = "\
+With --json, one object; counters run since the start: pending, pending_bytes, accepted (taken for keeping), delivered,
+expired, online_only, duplicates, pushed, refused, members, devices, connected, senders, windows, windows_with_body_key,
+lost_windows, damaged_records, generation, bytes_on_disk, storing_fails, memory_bytes, uptime_s")]
+    Status(Look),
+    /// Check every record of a stopped box's log, changing nothing
+    #[command(after_help = "\
+Ends with 1 if anything is damaged. With --json, one line a log: {\"log\":…,\"records\":n,\"live\":n,\"damaged\":n,\"torn_bytes\":n,\"notes\":[…]}")]
+    VerifyLog(Look),
+    /// Check the settings, or show them all
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Show a box at work: a real one, with real clients, on data that is thrown away
+    #[command(after_help = "\
+Needs hob-chat beside this program. Stays until Ctrl-C so that you can join in; with --once, or without a terminal, it
+ends by itself.")]
+    Demo(Demo),
+}
+
+/// `hob serve`
+#[derive(Debug, Args)]
+pub struct Serve {
+    /// The file with the settings; none is needed
+    #[arg(long, env = "HOB_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Print one JSON line on stdout once connections are taken, and nothing else
+    #[arg(long)]
+    pub ready_json: bool,
+    /// Let the box's deadlines, windows and generations run faster than time: for demonstrations only
+    #[cfg(feature = "demo-clock")]
+    #[arg(long)]
+    pub demo_clock: bool,
+    /// How much faster
+    #[cfg(feature = "demo-clock")]
+    #[arg(long, value_name = "N", requires = "demo_clock", default_value_t = 60,
+          value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub clock_speed: u32,
+    #[command(flatten)]
+    pub settings: AllFlags,
+}
+
+/// Where the data of a box is, for commands that speak to it.
+#[derive(Debug, Args)]
+pub struct Place {
+    /// The file with the settings of the box
+    #[arg(long, env = "HOB_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    #[command(flatten)]
+    pub data: DataFlag,
+}
+
+/// A command that asks one thing.
+#[derive(Debug, Args)]
+pub struct Look {
+    /// For programs: JSON on stdout
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub place: Place,
+}
+
+/// `hob invite`
+#[derive(Debug, Args)]
+pub struct Invite {
+    /// How long it is good: 1m to 30d
+    #[arg(long, value_name = "TIME", default_value = "24h", value_parser = invitation_time)]
+    pub expires: Duration,
+    /// For programs: JSON on stdout
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub place: Place,
+}
+
+/// `hob revoke`
+#[derive(Debug, Args)]
+pub struct Revoke {
+    /// Id of a member or of a device's mailbox, as `hob members` shows it
+    #[arg(value_name = "MEMBER|MAILBOX")]
+    pub id: String,
+    /// Do not ask
+    #[arg(long)]
+    pub yes: bool,
+    #[command(flatten)]
+    pub place: Place,
+}
+
+/// `hob config …`
+#[derive(Debug, Subcommand)]
+pub enum ConfigCommand {
+    /// Check file, variables and flags as `serve` would take them
+    Check(ConfigCheck),
+    /// Print an example file with all settings and what holds without it
+    Example,
+}
+
+/// `hob config check`
+#[derive(Debug, Args)]
+pub struct ConfigCheck {
+    /// The file with the settings
+    #[arg(long, env = "HOB_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    #[command(flatten)]
+    pub settings: AllFlags,
+}
+
+/// `hob demo`
+#[derive(Debug, Args)]
+pub struct Demo {
+    /// End after the conversation instead of staying until Ctrl-C
+    #[arg(long)]
+    pub once: bool,
+}
+
+impl Place {
+    /// The flags among it.
+    pub const fn flags(&self) -> &GivenFlags {
+        &self.data.0
+    }
+}
+
+fn invitation_time(text: &str) -> Result<Duration, String> {
+    parse_duration(text)
+        .filter(|time| *time >= Duration::from_secs(60) && *time <= crate::control::routes::INVITATION_MAX)
+        .ok_or_else(|| "an invitation is good for 1m to 30d, for example \"24h\"".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent_and_every_command_that_takes_json_says_what_it_holds() {
+        let command = Arguments::command();
+        command.clone().debug_assert();
+        let mut looked_at = 0;
+        for sub in command.get_subcommands() {
+            let takes_json = sub.get_arguments().any(|argument| argument.get_id() == "json");
+            let help = sub.get_after_help().map(ToString::to_string).unwrap_or_default();
+            assert!(!takes_json || help.contains("With --json"), "{}", sub.get_name());
+            looked_at += usize::from(takes_json);
+        }
+        assert_eq!(looked_at, 5);
+    }
+}

@@ -1,0 +1,268 @@
+//! `hob serve`: runs the box.
+
+use std::future::{Future, IntoFuture as _};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use hob_protocol::invitation::Invitation;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::cli::Serve;
+use crate::cmd::listen;
+use crate::cmd::ready::Ready;
+use crate::config::Config;
+use crate::control::{Control, routes, socket};
+use crate::engine::{self, Engine, EngineOptions};
+use crate::failure::Failure;
+use crate::{identity, logging, net};
+
+/// How long the first member's invitation is good.
+const FIRST_INVITATION: Duration = Duration::from_secs(24 * 3600);
+
+/// What clients are told when the box stops: a restart seldom takes longer.
+const BACK_IN: Duration = Duration::from_secs(10);
+
+/// How long clients may take to hear it and the log to close; a stop takes at most five seconds in all.
+const STOP_WITHIN: Duration = Duration::from_millis(3500);
+
+/// How long tasks may take to end after that.
+const END_WITHIN: Duration = Duration::from_millis(500);
+
+/// How often the machine's addresses are looked up.
+const ADDRESSES_EVERY: Duration = Duration::from_secs(60);
+
+/// Runs the box until it is told to stop.
+///
+/// # Errors
+/// A setting is not possible, or the box cannot start.
+pub fn run(args: &Serve) -> Result<(), Failure> {
+    let config = Config::load(args.config.as_deref(), &args.settings.0)?;
+    let data = config.data_folder()?;
+    logging::start(&config);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::of(&error))?;
+    let ended = runtime.block_on(serve(args, &config, &data));
+    runtime.shutdown_timeout(END_WITHIN);
+    ended
+}
+
+#[cfg(feature = "demo-clock")]
+fn clock_speed(args: &Serve) -> u32 {
+    if !args.demo_clock {
+        return 1;
+    }
+    tracing::warn!(speed = args.clock_speed, "demo clock: what is kept is forgotten this much faster");
+    args.clock_speed
+}
+
+#[cfg(not(feature = "demo-clock"))]
+const fn clock_speed(_: &Serve) -> u32 {
+    1
+}
+
+async fn serve(args: &Serve, config: &Config, data: &Path) -> Result<(), Failure> {
+    // From here on a signal waits for its turn, so that a start is never cut in half.
+    let mut stop = StopSignals::new()?;
+    let identity = Arc::new(identity::load_or_make(data).map_err(|error| Failure::of(&error))?);
+    // The log is opened, and what is due destroyed, before any port is.
+    let (engine, engine_task) = engine::start(EngineOptions {
+        data: data.to_owned(),
+        relay: config.relay.clone(),
+        identity,
+        clock_speed: clock_speed(args),
+    })
+    .map_err(|error| Failure::of(&error))?;
+    tell_recovery(engine.recovery());
+    let running = match Running::open(config, data, &engine).await {
+        Ok(running) => running,
+        Err(failure) => {
+            engine.stop(Duration::ZERO).await;
+            return Err(failure);
+        }
+    };
+    let announced = running.announce(args, data).await;
+    if announced.is_ok() {
+        running.until(stop.next()).await;
+    }
+    running.stop(data, engine_task).await;
+    announced
+}
+
+/// What the start found that the keeper should know.
+fn tell_recovery(report: &hob_log::RecoveryReport) {
+    if report.cut_tails > 0 {
+        tracing::info!(
+            tails = report.cut_tails,
+            bytes = report.cut_bytes,
+            "the last stop was sudden; what was half written, and never acknowledged, was cut off"
+        );
+    }
+    if !report.destroyed_windows.is_empty() {
+        tracing::info!(windows = report.destroyed_windows.len(), "windows whose time was up were destroyed");
+    }
+    if report.ledger_restored > 0 {
+        tracing::warn!(records = report.ledger_restored, "damaged records of the ledger were restored from its copy");
+    }
+    if report.ledger_lost > 0 {
+        tracing::error!(
+            records = report.ledger_lost,
+            "records of the ledger are lost; members may have to join again: see `hob members`"
+        );
+    }
+}
+
+struct StopSignals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl StopSignals {
+    fn new() -> Result<Self, Failure> {
+        let listen = |kind| signal(kind).map_err(|error| Failure::of(&error));
+        Ok(Self { terminate: listen(SignalKind::terminate())?, interrupt: listen(SignalKind::interrupt())? })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
+/// A box with open ports.
+struct Running {
+    control: Control,
+    metrics: Option<SocketAddr>,
+    members: JoinHandle<()>,
+    ending: watch::Sender<bool>,
+}
+
+impl Running {
+    async fn open(config: &Config, data: &Path, engine: &Engine) -> Result<Self, Failure> {
+        let listener = listen::on(config.listen).map_err(|error| Failure::of(&error))?;
+        let listening_on = listener.local_addr().map_err(|error| Failure::of(&error))?;
+        let control = Control {
+            engine: engine.clone(),
+            set_addresses: config.addresses.clone().into(),
+            listening_on,
+            stopping: Arc::new(AtomicBool::new(false)),
+        };
+        let _ = engine.set_addresses(control.addresses()).await;
+        let (ending, ended) = watch::channel(false);
+        open_control(data, &control, ended.clone())?;
+        let metrics = config.metrics.and_then(|address| open_metrics(address, &control, ended));
+        let endpoint =
+            net::Endpoint::new(engine.clone(), config.gate.to_rules()).map_err(|error| Failure::of(&error))?;
+        let members = tokio::spawn(async move {
+            if let Err(error) = net::serve(endpoint, vec![listener]).await {
+                tracing::error!(%error, "the port cannot be served");
+            }
+        });
+        Ok(Self { control, metrics, members, ending })
+    }
+
+    async fn announce(&self, args: &Serve, data: &Path) -> Result<(), Failure> {
+        let invitation = self.first_invitation().await;
+        Ready {
+            control: &self.control,
+            data,
+            invitation: invitation.as_ref(),
+            metrics: self.metrics,
+            as_json: args.ready_json,
+        }
+        .tell()
+    }
+
+    async fn first_invitation(&self) -> Option<Invitation> {
+        if !self.control.engine.is_first_start() {
+            return None;
+        }
+        match self.control.invite(FIRST_INVITATION).await {
+            Ok(invitation) => Some(invitation),
+            Err(error) => {
+                tracing::warn!(%error, "no invitation was made; make one with `hob invite`");
+                None
+            }
+        }
+    }
+
+    /// Runs until told to stop. Meanwhile the network may change: hellos then tell the new addresses.
+    async fn until(&self, stopped: impl Future<Output = ()>) {
+        let mut told = self.control.addresses();
+        let mut timer = tokio::time::interval(ADDRESSES_EVERY);
+        tokio::pin!(stopped);
+        loop {
+            tokio::select! {
+                () = &mut stopped => return,
+                _ = timer.tick() => {}
+            }
+            let now = self.control.addresses();
+            if now != told && self.control.engine.set_addresses(now.clone()).await.is_ok() {
+                tracing::info!("the box's addresses have changed");
+                told = now;
+            }
+        }
+    }
+
+    /// Tells clients, closes the log, and ends in time whatever happens: what was acknowledged is durable already.
+    async fn stop(self, data: &Path, engine_task: JoinHandle<()>) {
+        tracing::info!("stopping");
+        let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
+        self.control.stopping.store(true, Ordering::Relaxed);
+        // Before the log lets go of the folder: after that the name may be the next box's.
+        socket::remove(data);
+        let closed = async {
+            self.control.engine.stop(BACK_IN).await;
+            let _ = engine_task.await;
+        };
+        if tokio::time::timeout(STOP_WITHIN, closed).await.is_err() {
+            tracing::warn!("the log did not close in time; the next start will check it");
+        }
+        self.members.abort();
+        self.ending.send_replace(true);
+        tracing::info!("stopped");
+    }
+}
+
+fn open_control(data: &Path, control: &Control, ended: watch::Receiver<bool>) -> Result<(), Failure> {
+    let cannot = |error| Failure::because(format!("cannot open the control socket in {}: {error}", data.display()));
+    let listener = socket::listen(data).map_err(cannot)?;
+    let listener = tokio::net::UnixListener::from_std(listener).map_err(cannot)?;
+    let server = axum::serve(listener, routes::keeper(control.clone())).with_graceful_shutdown(is_true(ended));
+    tokio::spawn(server.into_future());
+    Ok(())
+}
+
+/// Figures are a convenience: a taken port is a warning, not an end.
+fn open_metrics(address: SocketAddr, control: &Control, ended: watch::Receiver<bool>) -> Option<SocketAddr> {
+    let open = || {
+        let listener = listen::on(address).map_err(|error| error.to_string())?;
+        let listener = tokio::net::TcpListener::from_std(listener).map_err(|error| error.to_string())?;
+        let bound = listener.local_addr().map_err(|error| error.to_string())?;
+        Ok::<_, String>((listener, bound))
+    };
+    match open() {
+        Ok((listener, bound)) => {
+            let server = axum::serve(listener, routes::health(control.clone())).with_graceful_shutdown(is_true(ended));
+            tokio::spawn(server.into_future());
+            Some(bound)
+        }
+        Err(_) => {
+            tracing::warn!("metrics.listen cannot be opened; the figures are on the control socket only");
+            None
+        }
+    }
+}
+
+async fn is_true(mut ended: watch::Receiver<bool>) {
+    let _ = ended.wait_for(|ended| *ended).await;
+}

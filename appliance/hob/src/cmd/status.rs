@@ -1,0 +1,81 @@
+//! `hob status`: how the box stands.
+
+use std::time::Duration;
+
+use crate::cli::Look;
+use crate::cmd::{data_of, say, say_json};
+use crate::config::value::Time;
+use crate::control::client;
+use crate::control::wire::StatusView;
+use crate::failure::Failure;
+
+/// Asks and tells in one line.
+///
+/// # Errors
+/// No box runs.
+pub fn run(args: &Look) -> Result<(), Failure> {
+    let data = data_of(&args.place)?;
+    let view: StatusView = client::get(&data, "/v1/status")?;
+    if args.json {
+        return say_json(&view);
+    }
+    say(&line(&view))
+}
+
+fn line(view: &StatusView) -> String {
+    let mut line = format!(
+        "up {}: {} pending, {} accepted, {} delivered, {} expired; {} of {} devices connected, {} members; \
+         {} windows, generation {}, {} on disk, {} of memory",
+        Time(Duration::from_secs(view.uptime_s)),
+        view.pending,
+        view.accepted,
+        view.delivered,
+        view.expired,
+        view.connected,
+        view.devices,
+        view.members,
+        view.windows,
+        view.generation,
+        rounded(view.bytes_on_disk),
+        rounded(view.memory_bytes),
+    );
+    if view.storing_fails {
+        line.push_str("; THE DISK REFUSES: nothing is accepted until it has room and can be written");
+    }
+    if view.lost_windows > 0 {
+        line.push_str(&format!("; {} windows were lost, senders send them again", view.lost_windows));
+    }
+    if view.damaged_records > 0 {
+        line.push_str(&format!(
+            "; {} records are damaged: stop the box and run `hob verify-log`",
+            view.damaged_records
+        ));
+    }
+    line
+}
+
+fn rounded(bytes: u64) -> String {
+    match bytes {
+        0..1024 => format!("{bytes} B"),
+        1024..1_048_576 => format!("{} KiB", bytes >> 10),
+        _ => format!("{}.{} MiB", bytes >> 20, (bytes & 0xf_ffff) * 10 >> 20),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_status_is_one_line_and_says_what_is_wrong() {
+        let mut view = StatusView { pending: 7, bytes_on_disk: 3 << 19, ..StatusView::default() };
+        let well = line(&view);
+        assert!(well.contains("7 pending") && well.contains("1.5 MiB on disk") && !well.contains("REFUSES"), "{well}");
+        view.storing_fails = true;
+        view.lost_windows = 2;
+        view.damaged_records = 1;
+        let badly = line(&view);
+        assert!(badly.contains("REFUSES") && badly.contains("2 windows were lost") && badly.contains("verify-log"));
+        assert!(!badly.contains('\n'));
+    }
+}

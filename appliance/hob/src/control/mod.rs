@@ -1,0 +1,93 @@
+//! What the keeper asks of a running box, over a Unix socket in the data folder that only the box's user can open.
+//!
+//! # Layout
+//! - [`socket`]: the socket's file, also where its path is longer than the system's 107 bytes.
+//! - [`routes`]: what is answered; [`wire`]: the shape of questions and answers, in JSON.
+//! - [`metrics`]: the figures in Prometheus' text format.
+//! - [`client`]: the other side, for `hob invite` and its sisters.
+
+pub mod client;
+pub mod metrics;
+pub mod routes;
+pub mod socket;
+pub mod wire;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use hob_protocol::address::Address;
+use hob_protocol::invitation::Invitation;
+use hob_relay::admin::{Answer, Ask};
+
+use crate::addresses;
+use crate::engine::Engine;
+
+/// What the answers need.
+#[derive(Clone)]
+pub struct Control {
+    /// The running relay.
+    pub engine: Engine,
+    /// Addresses that the keeper set.
+    pub set_addresses: Arc<[Address]>,
+    /// Where members reach the box.
+    pub listening_on: SocketAddr,
+    /// The box goes down.
+    pub stopping: Arc<AtomicBool>,
+}
+
+/// The box did not do what the keeper asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NotDone {
+    /// There is no such member, device or invitation.
+    #[error("there is none such; `hob members` lists members and their mailboxes")]
+    NotFound,
+    /// The disk refuses.
+    #[error("the box cannot store anything at the moment, so nothing was done: look at `hob status` and the disk")]
+    CannotStore,
+    /// The box goes down.
+    #[error("the box is going down")]
+    Stopping,
+}
+
+impl Control {
+    /// Asks the rules.
+    ///
+    /// # Errors
+    /// [`NotDone`].
+    pub async fn ask(&self, ask: Ask) -> Result<Answer, NotDone> {
+        match self.engine.ask(ask).await {
+            Ok(Answer::NotFound) => Err(NotDone::NotFound),
+            Ok(Answer::CannotStore) => Err(NotDone::CannotStore),
+            Ok(answer) => Ok(answer),
+            Err(_) => Err(NotDone::Stopping),
+        }
+    }
+
+    /// Makes an invitation; it is durable when this returns.
+    ///
+    /// # Errors
+    /// [`NotDone`].
+    pub async fn invite(&self, expires_in: Duration) -> Result<Invitation, NotDone> {
+        match self.ask(Ask::Invite { expires_in }).await? {
+            Answer::Invited { invitation, secret, expires_at_s } => Ok(Invitation {
+                id: invitation,
+                secret,
+                box_identity: self.engine.identity().public,
+                addresses: self.addresses(),
+                expires_at_s,
+            }),
+            _ => Err(NotDone::CannotStore),
+        }
+    }
+
+    /// Where members reach the box now: the network may have changed since the start.
+    pub fn addresses(&self) -> Vec<Address> {
+        addresses::of_box(&self.set_addresses, self.listening_on)
+    }
+
+    fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Relaxed)
+    }
+}

@@ -1,0 +1,133 @@
+//! The shape of questions and answers on the control socket, and of `--json`.
+
+use serde::{Deserialize, Serialize};
+
+/// Make an invitation.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct InviteOrder {
+    /// How long it is good, in seconds.
+    pub expires_in_s: u64,
+}
+
+/// An invitation was made.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Invited {
+    /// `hob://join/…`
+    pub link: String,
+    /// RFC 3339.
+    pub expires: String,
+}
+
+/// Take somebody out.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RevokeOrder {
+    /// A member with all devices, by id in hex.
+    Member(String),
+    /// One device, by its mailbox in hex.
+    Mailbox(String),
+}
+
+/// An order was carried out.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Done {
+    /// Always true.
+    pub done: bool,
+}
+
+/// Something was refused.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Refusal {
+    /// Why, and what to do.
+    pub error: String,
+}
+
+/// A member.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Member {
+    /// The box's own name of the member, in hex.
+    pub member: String,
+    /// What the member wants to be called, as it was given.
+    pub label: String,
+    /// RFC 3339.
+    pub joined: String,
+    /// The member's devices.
+    pub devices: Vec<Device>,
+}
+
+/// A device.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Device {
+    /// Its mailbox, in hex.
+    pub mailbox: String,
+    /// "native" or "web".
+    pub kind: String,
+    /// Whether it is connected now.
+    pub connected: bool,
+    /// Envelopes that wait for it.
+    pub pending: u32,
+}
+
+/// What compacting did.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Compacted {
+    /// The ledger's generation that now holds.
+    pub generation: u64,
+    /// Records in the ledger before.
+    pub records_before: u64,
+    /// Records after: the live ones.
+    pub records_after: u64,
+    /// The window that was closed with it, if one was open.
+    pub closed_window: Option<u32>,
+    /// Windows that still have a body key: something in them waits.
+    pub windows_with_body_key: u64,
+}
+
+/// How the box stands.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StatusView {
+    /// Envelopes that wait.
+    pub pending: u64,
+    /// Their bytes.
+    pub pending_bytes: u64,
+    /// Envelopes taken for keeping since the start.
+    pub accepted: u64,
+    /// Envelopes acknowledged by their owners.
+    pub delivered: u64,
+    /// Envelopes that passed their deadline.
+    pub expired: u64,
+    /// Online-only envelopes handled: never kept, never in the log.
+    pub online_only: u64,
+    /// Repeats of envelopes taken before.
+    pub duplicates: u64,
+    /// Envelopes pushed, repeats included.
+    pub pushed: u64,
+    /// Refusals of all kinds.
+    pub refused: u64,
+    /// Members.
+    pub members: u64,
+    /// Their devices.
+    pub devices: u64,
+    /// Devices connected now.
+    pub connected: u64,
+    /// Other connections.
+    pub senders: u64,
+    /// Windows on disk.
+    pub windows: u64,
+    /// Of them, those whose bodies can still be read.
+    pub windows_with_body_key: u64,
+    /// Windows that were lost in this epoch.
+    pub lost_windows: u64,
+    /// Records that were found damaged and are kept aside.
+    pub damaged_records: u64,
+    /// The ledger's generation.
+    pub generation: u64,
+    /// Bytes of the log on disk.
+    pub bytes_on_disk: u64,
+    /// The disk refused the last commit.
+    pub storing_fails: bool,
+    /// Resident memory of the box's process.
+    pub memory_bytes: u64,
+    /// Seconds since the start.
+    pub uptime_s: u64,
+}

@@ -1,0 +1,259 @@
+//! The one owner of the relay: takes inputs, carries out effects.
+//!
+//! One task holds the [`Relay`] and the clock; one thread holds the log and syncs; connections read and write frames.
+//! What passes between them are messages, so no rule needs a lock.
+//!
+//! # Layout
+//! - [`outbox`]: what waits to be written to one connection.
+//! - `run`: the task's loop: inputs in, effects out.
+//! - `time`: when the loop wakes, checkpoints and believes a clock.
+
+pub mod outbox;
+mod run;
+mod time;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use hob_log::{BodyReader, CompactReport, DiskLog, EventLog as _, LogError, LogStats, Opened, Options, Writer, WriterHandle};
+use hob_protocol::address::Address;
+use hob_protocol::frame::{ClientFrame, FrameError};
+use hob_protocol::transcript::Exporter;
+use hob_relay::admin::{Answer, Ask};
+use hob_relay::clock::BoxClock;
+use hob_relay::quota::Config as RelayConfig;
+use hob_relay::{ConnId, Relay, Restored};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+
+use crate::clock::Clocks;
+use crate::engine::outbox::Outbox;
+use crate::identity::Identity;
+
+/// Frames that may wait for the engine before connections are made to wait.
+const COMMANDS_MAX: usize = 1024;
+
+/// What a start needs.
+pub struct EngineOptions {
+    /// The data folder.
+    pub data: PathBuf,
+    /// Quotas and rates.
+    pub relay: RelayConfig,
+    /// The box's keys.
+    pub identity: Arc<Identity>,
+    /// 1, but in demo builds.
+    pub clock_speed: u32,
+}
+
+/// The box cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The log does not open.
+    #[error(transparent)]
+    Log(#[from] hob_log::OpenError),
+    /// The system gives no thread for the log.
+    #[error("the system gives no thread for the log")]
+    Thread(#[from] std::io::Error),
+    /// No random bytes can be had.
+    #[error("the system gives no random bytes")]
+    Random(#[from] getrandom::Error),
+}
+
+/// What connections and the keeper's commands tell the engine.
+enum Command {
+    Opened { conn: ConnId, outbox: Arc<Outbox>, exporter: Exporter, signature: Bytes },
+    Frames { conn: ConnId, frames: Vec<Result<ClientFrame, FrameError>> },
+    Closed { conn: ConnId },
+    Ask { ask: Ask, reply: oneshot::Sender<Answer> },
+    Addresses(Vec<Address>),
+    Compact { reply: oneshot::Sender<Result<CompactReport, LogError>> },
+    Stop { back_in: Duration, reply: oneshot::Sender<()> },
+}
+
+/// A handle on the running relay. Cheap to clone.
+#[derive(Clone)]
+pub struct Engine {
+    commands: mpsc::Sender<Command>,
+    writer: WriterHandle,
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    identity: Arc<Identity>,
+    bodies: Arc<dyn BodyReader>,
+    clocks: Clocks,
+    next_conn: AtomicU64,
+    first_start: bool,
+    started_at: Instant,
+    recovery: hob_log::RecoveryReport,
+}
+
+/// The engine has stopped: the box is going down.
+#[derive(Debug, Clone, Copy, thiserror::Error)]
+#[error("the box is going down")]
+pub struct Stopped;
+
+/// Opens the log and starts the relay. What is due is destroyed before this returns.
+///
+/// # Errors
+/// If the folder is in use, or cannot be read or written.
+pub fn start(options: EngineOptions) -> Result<(Engine, JoinHandle<()>), StartError> {
+    let clocks = Clocks::new(options.clock_speed);
+    let mut clock = None;
+    let opening = Options { retention: options.relay.retention, ..Options::new(options.data) };
+    let opened = DiskLog::open(opening, |checkpoint| {
+        let mut started = BoxClock::start(checkpoint, clocks.monotone(), clocks.unix_ms());
+        let now = started.now(clocks.monotone(), clocks.unix_ms());
+        clock = Some(started);
+        now
+    })?;
+    let mut clock = clock.unwrap_or_else(|| BoxClock::start(None, clocks.monotone(), clocks.unix_ms()));
+    let Opened { log, ledger, pending, known, lost_windows, report, .. } = opened;
+    let first_start = ledger.is_empty();
+    let bodies = log.reader();
+    let (events_in, events) = mpsc::unbounded_channel();
+    let writer = Writer::start(
+        Box::new(log),
+        Box::new(move |event| {
+            // The engine is gone only when the box goes down: then nobody waits for the event.
+            let _ = events_in.send(event);
+        }),
+    )?;
+    let mut seed = [0; 32];
+    getrandom::fill(&mut seed)?;
+    let now = clock.now(clocks.monotone(), clocks.unix_ms());
+    let epoch_ended = lost_windows.iter().any(|window| window.is_new);
+    let lost_windows = lost_windows.iter().map(|window| (window.number, window.opened_unix_ms / 1000)).collect();
+    let restored = Restored { ledger, pending, known, lost_windows, epoch_ended };
+    let (relay, effects) = Relay::start(options.relay, options.identity.public, seed, now, restored);
+    let (commands, inbox) = mpsc::channel(COMMANDS_MAX);
+    let shared = Arc::new(Shared {
+        identity: Arc::clone(&options.identity),
+        bodies,
+        clocks,
+        next_conn: AtomicU64::new(1),
+        first_start,
+        started_at: Instant::now(),
+        recovery: report,
+    });
+    let engine = Engine { commands, writer: writer.handle(), shared };
+    let task = run::Task::new(relay, clock, clocks, options.identity, writer, inbox, events);
+    Ok((engine, tokio::spawn(task.run(effects))))
+}
+
+impl Engine {
+    /// A number for a new connection.
+    pub fn next_conn(&self) -> ConnId {
+        ConnId(self.shared.next_conn.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// The box's keys.
+    pub fn identity(&self) -> &Identity {
+        &self.shared.identity
+    }
+
+    /// Reads bodies from the log.
+    pub fn bodies(&self) -> Arc<dyn BodyReader> {
+        Arc::clone(&self.shared.bodies)
+    }
+
+    /// The clocks of the gate.
+    pub fn clocks(&self) -> Clocks {
+        self.shared.clocks
+    }
+
+    /// A connection is open: its hello will be the first thing in its outbox.
+    pub async fn opened(
+        &self,
+        conn: ConnId,
+        outbox: Arc<Outbox>,
+        exporter: Exporter,
+        signature: Bytes,
+    ) -> Result<(), Stopped> {
+        self.tell(Command::Opened { conn, outbox, exporter, signature }).await
+    }
+
+    /// Frames came on a connection. Waits while too many wait already: that slows the connection down.
+    pub async fn frames(&self, conn: ConnId, frames: Vec<Result<ClientFrame, FrameError>>) -> Result<(), Stopped> {
+        self.tell(Command::Frames { conn, frames }).await
+    }
+
+    /// A connection is gone.
+    pub async fn closed(&self, conn: ConnId) {
+        // Going down, the relay forgets all connections anyway.
+        let _ = self.tell(Command::Closed { conn }).await;
+    }
+
+    async fn tell(&self, command: Command) -> Result<(), Stopped> {
+        self.commands.send(command).await.map_err(|_| Stopped)
+    }
+
+    /// Asks or orders as the keeper.
+    ///
+    /// # Errors
+    /// If the box is going down.
+    pub async fn ask(&self, ask: Ask) -> Result<Answer, Stopped> {
+        let (reply, answer) = oneshot::channel();
+        self.tell(Command::Ask { ask, reply }).await?;
+        answer.await.map_err(|_| Stopped)
+    }
+
+    /// Closes the open window and compacts the ledger.
+    ///
+    /// # Errors
+    /// What the log says, in words.
+    pub async fn compact(&self) -> Result<CompactReport, String> {
+        let (reply, answer) = oneshot::channel();
+        self.tell(Command::Compact { reply }).await.map_err(|stopped| stopped.to_string())?;
+        match answer.await {
+            Ok(report) => report.map_err(|error| error.to_string()),
+            Err(_) => Err(Stopped.to_string()),
+        }
+    }
+
+    /// How the log stands.
+    ///
+    /// # Errors
+    /// If the box is going down.
+    pub async fn log_stats(&self) -> Result<LogStats, Stopped> {
+        let (reply, answer) = oneshot::channel();
+        self.writer.stats(Box::new(move |stats| {
+            let _ = reply.send(stats);
+        }));
+        answer.await.map_err(|_| Stopped)
+    }
+
+    /// Where the box can be reached: signed and told in every hello from now on.
+    ///
+    /// # Errors
+    /// If the box is going down.
+    pub async fn set_addresses(&self, addresses: Vec<Address>) -> Result<(), Stopped> {
+        self.tell(Command::Addresses(addresses)).await
+    }
+
+    /// Whether the data folder was empty when the box started.
+    pub fn is_first_start(&self) -> bool {
+        self.shared.first_start
+    }
+
+    /// Since the start.
+    pub fn uptime(&self) -> Duration {
+        self.shared.started_at.elapsed()
+    }
+
+    /// What the start found in the log.
+    pub fn recovery(&self) -> &hob_log::RecoveryReport {
+        &self.shared.recovery
+    }
+
+    /// Tells clients when the box will be back, writes what is due, and closes the log.
+    pub async fn stop(&self, back_in: Duration) {
+        let (reply, stopped) = oneshot::channel();
+        if self.tell(Command::Stop { back_in, reply }).await.is_ok() {
+            let _ = stopped.await;
+        }
+    }
+}

@@ -1,0 +1,207 @@
+//! Frames between one WebSocket and the engine.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use hob_log::BodyReader;
+use hob_protocol::code::Code;
+use hob_protocol::envelope::Envelope;
+use hob_protocol::frame::{ClientFrame, FrameError, ServerBody, ServerFrame};
+use hob_protocol::transcript::Exporter;
+use hob_relay::{Body, ConnId};
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use crate::engine::Engine;
+use crate::engine::outbox::{Out, Outbox, Push};
+use crate::net::answer::close_code;
+use crate::net::door::Pass;
+use crate::net::websocket::{Message, SocketError, WebSocket, put_binary_header, put_pong};
+
+/// Frames handed to the engine at once.
+const FRAMES_AT_ONCE: usize = 64;
+
+/// How long a connection may take to read what is written to it.
+const SLOW_AFTER: Duration = Duration::from_secs(30);
+
+/// Written in one go; a longer queue is written in pieces of about this size.
+const WRITE_BYTES: usize = 64 << 10;
+
+/// Why a connection ends.
+enum End {
+    /// The other side closed it, or it broke.
+    Gone,
+    /// We close it, with this code.
+    Close(u16),
+}
+
+/// Serves one connection until it ends.
+pub async fn run<S: AsyncRead + AsyncWrite + Unpin>(
+    engine: Engine,
+    mut socket: WebSocket<S>,
+    pass: Pass,
+    exporter: Exporter,
+    signature: Bytes,
+) {
+    let conn = engine.next_conn();
+    let outbox = Arc::new(Outbox::default());
+    if engine.opened(conn, Arc::clone(&outbox), exporter, signature).await.is_err() {
+        return;
+    }
+    let mut pass = Some(pass);
+    let end = serve(&engine, conn, &mut socket, &outbox, &mut pass).await;
+    engine.closed(conn).await;
+    if let End::Close(code) = end {
+        // Whoever does not read is not waited for.
+        let _ = tokio::time::timeout(Duration::from_secs(5), socket.close(code)).await;
+    }
+}
+
+async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
+    engine: &Engine,
+    conn: ConnId,
+    socket: &mut WebSocket<S>,
+    outbox: &Outbox,
+    pass: &mut Option<Pass>,
+) -> End {
+    loop {
+        let step = tokio::select! {
+            outs = outbox.take() => Step::Write(outs),
+            message = socket.next() => Step::Read(message),
+            () = make_room(pass) => Step::MakeRoom,
+        };
+        let ended = match step {
+            Step::Write(outs) => write(engine, socket, outs, pass).await,
+            Step::Read(message) => read(engine, conn, socket, message).await,
+            Step::MakeRoom => Err(End::Close(close_code(Code::TooSlow))),
+        };
+        if let Err(end) = ended {
+            return end;
+        }
+    }
+}
+
+enum Step {
+    Write(VecDeque<Out>),
+    Read(Result<Message, SocketError>),
+    MakeRoom,
+}
+
+async fn make_room(pass: &mut Option<Pass>) {
+    match pass {
+        Some(pass) => pass.must_leave().await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn read<S: AsyncRead + AsyncWrite + Unpin>(
+    engine: &Engine,
+    conn: ConnId,
+    socket: &mut WebSocket<S>,
+    first: Result<Message, SocketError>,
+) -> Result<(), End> {
+    let mut frames = Vec::new();
+    let mut pongs = Vec::new();
+    let mut next = first.map(Some);
+    let ended = loop {
+        match next {
+            Ok(Some(Message::Binary(bytes))) => frames.push(decode(bytes)),
+            Ok(Some(Message::Ping(payload))) => put_pong(&mut pongs, &payload),
+            Ok(Some(Message::Closed)) => break Err(End::Close(1000)),
+            Ok(None) => break Ok(()),
+            Err(SocketError::Io(_)) => break Err(End::Gone),
+            Err(error @ SocketError::TooLarge { .. }) => {
+                frames.push(Err(FrameError { code: Code::TooLarge, request: 0, why: error.to_string() }));
+                break Err(End::Close(error.close_code()));
+            }
+            Err(error) => break Err(End::Close(error.close_code())),
+        }
+        if frames.len() + pongs.len() >= FRAMES_AT_ONCE {
+            break Ok(());
+        }
+        next = socket.next_ready();
+    };
+    if !frames.is_empty() && engine.frames(conn, frames).await.is_err() {
+        return Err(End::Gone);
+    }
+    if !pongs.is_empty() {
+        flush(socket, &pongs).await?;
+    }
+    ended
+}
+
+fn decode(bytes: Bytes) -> Result<ClientFrame, FrameError> {
+    ClientFrame::decode(bytes)
+}
+
+async fn write<S: AsyncRead + AsyncWrite + Unpin>(
+    engine: &Engine,
+    socket: &mut WebSocket<S>,
+    mut outs: VecDeque<Out>,
+    pass: &mut Option<Pass>,
+) -> Result<(), End> {
+    if outs.iter().any(|out| matches!(out, Out::Push(push) if matches!(push.body, Body::At(_)))) {
+        outs = read_bodies(engine.bodies(), outs).await?;
+    }
+    let mut bytes = Vec::new();
+    for out in outs {
+        match out {
+            Out::Frame(frame) => frame.encode_into(&mut bytes, put_binary_header),
+            Out::Push(push) => {
+                if let Some(frame) = push_frame(*push) {
+                    frame.encode_into(&mut bytes, put_binary_header);
+                }
+            }
+            Out::Established => {
+                if let Some(pass) = pass.take() {
+                    pass.established();
+                }
+            }
+            Out::Close(refused) => {
+                ServerFrame::refusal(0, refused).encode_into(&mut bytes, put_binary_header);
+                flush(socket, &bytes).await?;
+                return Err(End::Close(close_code(refused.code)));
+            }
+        }
+        if bytes.len() >= WRITE_BYTES {
+            flush(socket, &bytes).await?;
+            bytes.clear();
+        }
+    }
+    flush(socket, &bytes).await
+}
+
+async fn flush<S: AsyncRead + AsyncWrite + Unpin>(socket: &mut WebSocket<S>, bytes: &[u8]) -> Result<(), End> {
+    if bytes.is_empty() {
+        return Ok(());
+    }
+    match tokio::time::timeout(SLOW_AFTER, socket.write(bytes)).await {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(_)) | Err(_) => Err(End::Gone),
+    }
+}
+
+/// A push whose bytes are here.
+fn push_frame(push: Push) -> Option<ServerFrame> {
+    let Body::Here(bytes, _) = push.body else { return None };
+    let envelope = Envelope::new(bytes).ok()?;
+    Some(ServerFrame { request: 0, body: ServerBody::Push { id: push.id, envelope, ttl: push.ttl } })
+}
+
+/// Reads what lies in the log, away from the tasks that must not wait for a card.
+async fn read_bodies(bodies: Arc<dyn BodyReader>, mut outs: VecDeque<Out>) -> Result<VecDeque<Out>, End> {
+    let reading = tokio::task::spawn_blocking(move || {
+        for out in &mut outs {
+            let Out::Push(push) = out else { continue };
+            let Body::At(place) = push.body else { continue };
+            match bodies.read(place) {
+                Ok(bytes) => push.body = Body::Here(bytes, Some(place)),
+                // Destroyed between the push and now, or damaged: the log's own notices tell the keeper.
+                Err(error) => tracing::debug!(%error, "an envelope could not be read any more"),
+            }
+        }
+        outs
+    });
+    reading.await.map_err(|_| End::Gone)
+}

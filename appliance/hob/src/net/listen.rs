@@ -1,0 +1,171 @@
+//! Sockets in, one task a connection.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hob_protocol::transcript::{EXPORTER_LABEL, Exporter, server};
+use hob_relay::gate::{GateConfig, Prefix};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use rustls::ServerConfig;
+use tokio::io::AsyncWriteExt;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+
+use crate::engine::Engine;
+use crate::net::door::{Door, Pass};
+use crate::net::{pages, tls};
+
+/// Handshakes computed at the same time: each needs memory for its duration.
+const HANDSHAKES_MAX: usize = 16;
+
+/// How long a connection has for its TLS handshake, and again for its request's headers.
+const SLOW_AFTER: Duration = Duration::from_secs(10);
+
+/// How long the box waits when it has no descriptor left for a new connection.
+const NO_DESCRIPTOR_PAUSE: Duration = Duration::from_millis(100);
+
+/// What every connection shares.
+pub struct Endpoint {
+    pub(crate) engine: Engine,
+    spki: Vec<u8>,
+    acceptor: TlsAcceptor,
+    door: Arc<Door>,
+    handshakes: Semaphore,
+    router: axum::Router,
+}
+
+/// One connection's own part of the handshake, for whoever answers its request.
+#[derive(Clone)]
+pub struct Handshake {
+    pub(crate) exporter: Exporter,
+    /// The identity's signature over this connection.
+    pub(crate) signature: bytes::Bytes,
+    pub(crate) pass: Arc<std::sync::Mutex<Option<Pass>>>,
+}
+
+impl Endpoint {
+    /// Prepares an endpoint.
+    ///
+    /// # Errors
+    /// If the certificate and its key do not fit each other.
+    pub fn new(engine: Engine, gate: GateConfig) -> Result<Arc<Self>, rustls::Error> {
+        let config: Arc<ServerConfig> = tls::server_config(engine.identity())?;
+        let spki = engine.identity().spki.clone();
+        let door = Door::open(gate, engine.clocks());
+        let acceptor = TlsAcceptor::from(config);
+        let handshakes = Semaphore::new(HANDSHAKES_MAX);
+        let router = pages::router(engine.clone());
+        Ok(Arc::new(Self { engine, spki, acceptor, door, handshakes, router }))
+    }
+}
+
+/// Accepts connections until the future is dropped.
+pub async fn serve(endpoint: Arc<Endpoint>, listeners: Vec<std::net::TcpListener>) -> io::Result<()> {
+    let mut loops = tokio::task::JoinSet::new();
+    for listener in listeners {
+        listener.set_nonblocking(true)?;
+        let listener = TcpListener::from_std(listener)?;
+        loops.spawn(accept(Arc::clone(&endpoint), listener));
+    }
+    while loops.join_next().await.is_some() {}
+    Ok(())
+}
+
+async fn accept(endpoint: Arc<Endpoint>, listener: TcpListener) {
+    let mut told = false;
+    loop {
+        match listener.accept().await {
+            Ok((stream, from)) => {
+                told = false;
+                let pass = arrive(&endpoint, from);
+                tokio::spawn(connection(Arc::clone(&endpoint), stream, pass));
+            }
+            Err(error) => {
+                // Out of descriptors: those who are here are served, newcomers wait in the kernel's queue.
+                if !std::mem::replace(&mut told, true) {
+                    tracing::warn!(%error, "cannot accept a connection; more open files would help");
+                }
+                tokio::time::sleep(NO_DESCRIPTOR_PAUSE).await;
+            }
+        }
+    }
+}
+
+fn arrive(endpoint: &Endpoint, from: SocketAddr) -> Pass {
+    endpoint.door.arrive(Prefix::of(from.ip()), endpoint.engine.next_conn())
+}
+
+async fn connection(endpoint: Arc<Endpoint>, stream: TcpStream, mut pass: Pass) {
+    if !pass.admitted().await {
+        return;
+    }
+    let Some((tls, pass)) = shake_hands(&endpoint, stream, pass).await else { return };
+    let Some(exporter) = exporter_of(&tls) else { return };
+    let signature = server(&exporter, &endpoint.spki).sign(&endpoint.engine.identity().key);
+    let signature = bytes::Bytes::copy_from_slice(&signature);
+    let handshake = Handshake { exporter, signature, pass: Arc::new(std::sync::Mutex::new(Some(pass))) };
+    let router = endpoint.router.clone();
+    let service = hyper::service::service_fn(move |mut request: hyper::Request<hyper::body::Incoming>| {
+        request.extensions_mut().insert(handshake.clone());
+        tower::ServiceExt::oneshot(router.clone(), request)
+    });
+    // A connection that breaks is the other side's business.
+    let _ = hyper::server::conn::http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(SLOW_AFTER)
+        .max_buf_size(16 << 10)
+        .half_close(false)
+        .serve_connection(TokioIo::new(tls), service)
+        .with_upgrades()
+        .await;
+}
+
+async fn shake_hands(endpoint: &Endpoint, stream: TcpStream, mut pass: Pass) -> Option<(TlsStream<TcpStream>, Pass)> {
+    // Small frames wait for nothing; a device that vanished is noticed within minutes.
+    let _ = stream.set_nodelay(true);
+    let _ = keep_alive(&stream);
+    let mut stream = Some(stream);
+    let shake = async {
+        let stream_ref = stream.as_ref()?;
+        let mut first = [0; 1];
+        if stream_ref.peek(&mut first).await.ok()? == 0 {
+            return None;
+        }
+        let mut stream = stream.take()?;
+        if first[0].is_ascii_uppercase() {
+            explain_plain_http(&mut stream).await;
+            return None;
+        }
+        let _permit = endpoint.handshakes.acquire().await.ok()?;
+        endpoint.acceptor.accept(stream).await.ok()
+    };
+    tokio::select! {
+        tls = tokio::time::timeout(SLOW_AFTER, shake) => tls.ok().flatten().map(|tls| (tls, pass)),
+        () = pass.must_leave() => None,
+    }
+}
+
+fn keep_alive(stream: &TcpStream) -> io::Result<()> {
+    let keep_alive = socket2::TcpKeepalive::new()
+        .with_time(Duration::from_secs(240))
+        .with_interval(Duration::from_secs(30))
+        .with_retries(4);
+    socket2::SockRef::from(stream).set_tcp_keepalive(&keep_alive)
+}
+
+/// Somebody speaks plain HTTP to the TLS port: a sentence helps more than a broken connection.
+async fn explain_plain_http(stream: &mut TcpStream) {
+    const ANSWER: &[u8] = b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\
+        Content-Length: 63\r\n\r\nThis is a Hob box. It speaks https only: write https:// first.\n";
+    let _ = stream.write_all(ANSWER).await;
+    let _ = stream.shutdown().await;
+}
+
+/// RFC 9266, section 4.2.
+fn exporter_of(tls: &TlsStream<TcpStream>) -> Option<Exporter> {
+    tls.get_ref().1.export_keying_material([0; 32], EXPORTER_LABEL, None).ok().map(Exporter)
+}

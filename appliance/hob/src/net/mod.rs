@@ -1,0 +1,20 @@
+//! What strangers reach: the TLS endpoint with WebSocket and a few pages.
+//!
+//! # Layout
+//! - [`listen`]: sockets in, one task a connection.
+//! - [`door`]: the gate's rules applied: who waits, who is let in, who makes room.
+//! - [`tls`]: TLS 1.3 and nothing older.
+//! - [`pages`]: HTTP: the upgrade to WebSocket, `/join`, and clear answers to everything else.
+//! - [`websocket`]: messages over a stream, without memory while nothing is said.
+//! - [`connection`]: frames between one WebSocket and the engine.
+//! - [`answer`]: what a refusal looks like on the wire.
+
+pub mod answer;
+pub mod connection;
+pub mod door;
+pub mod listen;
+pub mod pages;
+pub mod tls;
+pub mod websocket;
+
+pub use listen::{Endpoint, serve};

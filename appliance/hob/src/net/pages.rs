@@ -1,0 +1,112 @@
+//! HTTP: the upgrade to WebSocket, `/join`, and clear answers to everything else.
+
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use hob_protocol::limits::{FRAME_BYTES_MAX, SUBPROTOCOL};
+use hyper::upgrade::{OnUpgrade, Upgraded};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+use tokio_rustls::server::TlsStream;
+use tungstenite::handshake::derive_accept_key;
+
+use crate::engine::Engine;
+use crate::net::connection;
+use crate::net::listen::Handshake;
+use crate::net::websocket::WebSocket;
+
+const JOIN_PAGE: &str = include_str!("join.html");
+
+/// All that HTTP reaches on the members' port.
+pub fn router(engine: Engine) -> Router {
+    Router::new()
+        .route("/v1/socket", get(socket))
+        .route("/join", get(join))
+        .fallback(nothing_here)
+        .with_state(engine)
+}
+
+/// What to do with an invitation, for somebody who opened its link in a browser.
+async fn join() -> Response {
+    let headers = [
+        (header::CONTENT_TYPE, "text/html; charset=utf-8"),
+        (header::CONTENT_SECURITY_POLICY, "default-src 'none'; style-src 'sha256-G83KNSJtpe8UeiB04TSMq6cXZ7LFdpFOMsdBIlTfJAQ='; frame-ancestors 'none'"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::CACHE_CONTROL, "no-store"),
+    ];
+    (headers, JOIN_PAGE).into_response()
+}
+
+async fn nothing_here() -> Response {
+    (StatusCode::NOT_FOUND, "Nothing is here. Members' programs use /v1/socket; /join says how to join.\n").into_response()
+}
+
+/// The WebSocket handshake (RFC 6455, section 4.2).
+async fn socket(State(engine): State<Engine>, mut request: Request) -> Response {
+    let key = match check_upgrade(request.headers()) {
+        Ok(key) => key,
+        Err((status, why)) => return (status, [(header::SEC_WEBSOCKET_VERSION, "13")], why).into_response(),
+    };
+    let chosen = offers_subprotocol(request.headers());
+    let handshake = request.extensions().get::<Handshake>().cloned();
+    let (Some(handshake), Some(upgrade)) = (handshake, request.extensions_mut().remove::<OnUpgrade>()) else {
+        return (StatusCode::UPGRADE_REQUIRED, "this connection cannot be upgraded\n").into_response();
+    };
+    tokio::spawn(async move {
+        if let Ok(upgraded) = upgrade.await {
+            start(engine, upgraded, handshake);
+        }
+    });
+    let mut response = StatusCode::SWITCHING_PROTOCOLS.into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
+    headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+    if let Ok(accept) = HeaderValue::from_str(&derive_accept_key(key.as_bytes())) {
+        headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
+    }
+    if chosen {
+        headers.insert(header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(SUBPROTOCOL));
+    }
+    response
+}
+
+/// A fresh, small task takes the bare TLS stream: the one that served the request gives its buffers back.
+fn start(engine: Engine, upgraded: Upgraded, handshake: Handshake) {
+    let Ok(parts) = upgraded.downcast::<TokioIo<TlsStream<TcpStream>>>() else { return };
+    let pass = handshake.pass.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
+    let Some(pass) = pass else { return };
+    let socket = WebSocket::new(parts.io.into_inner(), &parts.read_buf, FRAME_BYTES_MAX);
+    let (exporter, signature) = (handshake.exporter, handshake.signature);
+    tokio::spawn(Box::pin(connection::run(engine, socket, pass, exporter, signature)));
+}
+
+fn check_upgrade(headers: &HeaderMap) -> Result<HeaderValue, (StatusCode, &'static str)> {
+    let says = |name: header::HeaderName, wanted: &str| {
+        headers.get_all(name).iter().filter_map(|value| value.to_str().ok()).any(|value| {
+            value.split(',').any(|word| word.trim().eq_ignore_ascii_case(wanted))
+        })
+    };
+    if !says(header::CONNECTION, "upgrade") || !says(header::UPGRADE, "websocket") {
+        return Err((StatusCode::UPGRADE_REQUIRED, "this address is for WebSocket (RFC 6455)\n"));
+    }
+    if !says(header::SEC_WEBSOCKET_VERSION, "13") {
+        return Err((StatusCode::UPGRADE_REQUIRED, "WebSocket version 13 is spoken here\n"));
+    }
+    if headers.contains_key(header::SEC_WEBSOCKET_PROTOCOL) && !offers_subprotocol(headers) {
+        return Err((StatusCode::BAD_REQUEST, "the subprotocol hob.v1 is spoken here\n"));
+    }
+    let key = headers.get(header::SEC_WEBSOCKET_KEY).filter(|key| key.len() == 24);
+    key.cloned().ok_or((StatusCode::BAD_REQUEST, "Sec-WebSocket-Key is missing or no key\n"))
+}
+
+fn offers_subprotocol(headers: &HeaderMap) -> bool {
+    headers
+        .get_all(header::SEC_WEBSOCKET_PROTOCOL)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .any(|value| value.split(',').any(|word| word.trim() == SUBPROTOCOL))
+}

@@ -1,0 +1,49 @@
+//! One file a command. Each first lets the engine flush what waits, then does its own, and says how it ended.
+
+mod contact;
+mod contacts;
+pub mod forget;
+mod history;
+mod join;
+mod receive;
+mod requests;
+mod send;
+mod status;
+mod verify;
+
+use crate::engine::session::Session;
+use crate::error::{ChatError, Ending};
+use crate::job::Job;
+
+/// Does a job and says on its stderr what went wrong; returns the exit code.
+pub async fn run(session: &Session, job: Job) -> u8 {
+    let ended = dispatch(session, job).await;
+    session.tell();
+    match ended {
+        Ok(ending) => ending.exit_code(),
+        Err(error) => {
+            session.out.notice(&format!("hob-chat: {}", error.chain()));
+            error.exit_code()
+        }
+    }
+}
+
+async fn dispatch(session: &Session, job: Job) -> Result<Ending, ChatError> {
+    match job {
+        Job::Join { link, name } => join::run(session, &link, &name).await,
+        Job::ContactShow { bare } => contact::show(session, bare).await,
+        Job::ContactAdd { code, name } => contact::add(session, &code, &name).await,
+        Job::Contacts => contacts::run(session).await,
+        Job::Requests => requests::list(session).await,
+        Job::Accept { id, name } => requests::accept(session, &id, name.as_deref()).await,
+        Job::Refuse { id } => requests::refuse(session, &id).await,
+        Job::Verify { name, confirm } => verify::run(session, &name, confirm).await,
+        Job::Send { to, text, ttl, view_once, wait } => {
+            send::run(session, &to, &text, hob_client::SendOptions { ttl, view_once }, wait).await
+        }
+        Job::Receive { follow, wait } => receive::run(session, follow, wait).await,
+        Job::History { name, last } => history::run(session, &name, last).await,
+        Job::Status => status::run(session).await,
+        Job::Forget => forget::run(session),
+    }
+}

@@ -1,0 +1,114 @@
+//! From what was typed to an exit code: takes the profile, or hands the job to the process that has it.
+
+use std::process::ExitCode;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::LocalSet;
+use tokio::time::sleep;
+
+use crate::cli::Arguments;
+use crate::cmd;
+use crate::engine::Engine;
+use crate::engine::session::Session;
+use crate::error::ChatError;
+use crate::handover::ask::{Answer, ask};
+use crate::handover::serve::Server;
+use crate::job::Job;
+use crate::out::{Out, Place, stderr_line};
+use crate::profile::{Folder, Passphrase, Profile, ProfileLock, lock};
+
+/// How long another process may take to end, or to open the profile, until it takes jobs.
+const TURN_PATIENCE: Duration = Duration::from_secs(30);
+const TURN_EVERY: Duration = Duration::from_millis(20);
+
+/// Does what was typed.
+pub fn run(arguments: Arguments) -> ExitCode {
+    match try_run(arguments) {
+        Ok(code) => code,
+        Err(error) => {
+            stderr_line(&format!("hob-chat: {}", error.chain()));
+            ExitCode::from(error.exit_code())
+        }
+    }
+}
+
+fn try_run(arguments: Arguments) -> Result<ExitCode, ChatError> {
+    let Arguments { global, command } = arguments;
+    let folder = Folder::choose(global.profile)?;
+    let place = Place::here(global.json);
+    let job = Job::resolve(command, folder.path())?;
+    let passphrase = Passphrase::new(global.passphrase);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|source| ChatError::Runtime { source })?;
+    let code = LocalSet::new().block_on(&runtime, take_turn(folder, job, place, passphrase));
+    // A name that is being looked up must not hold up the end.
+    runtime.shutdown_background();
+    code
+}
+
+async fn take_turn(folder: Folder, job: Job, place: Place, passphrase: Passphrase) -> Result<ExitCode, ChatError> {
+    let since = Instant::now();
+    loop {
+        folder.prepare(job.starts_a_profile())?;
+        if let Some(lock) = ProfileLock::try_take(&folder)? {
+            return be_first(folder, lock, job, place, &passphrase).await;
+        }
+        if let Answer::Done(code) = ask(&folder, &job, place).await? {
+            return Ok(code);
+        }
+        if since.elapsed() > TURN_PATIENCE {
+            return Err(ChatError::InUse { pid: lock::owner(&folder), waited: TURN_PATIENCE });
+        }
+        sleep(TURN_EVERY).await;
+    }
+}
+
+async fn be_first(
+    folder: Folder,
+    lock: ProfileLock,
+    job: Job,
+    place: Place,
+    passphrase: &Passphrase,
+) -> Result<ExitCode, ChatError> {
+    if matches!(job, Job::Forget) {
+        // Also what cannot be opened any more can be wiped.
+        crate::profile::wipe(&folder)?;
+        cmd::forget::say(&Out::here(place))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let (profile, state) = Profile::open(folder.clone(), lock, job.starts_a_profile(), passphrase)?;
+    let engine = Engine::start(profile, state.as_deref().map(Vec::as_slice))?;
+    drop(state);
+    let signals = tokio::task::spawn_local(watch_signals(Rc::clone(&engine)));
+    let server = Server::start(&engine, &folder)?;
+    let session = Session::new(&engine, Out::here(place));
+    let code = cmd::run(&session, job).await;
+    drop(session);
+    server.finish().await;
+    engine.finish().await;
+    signals.abort();
+    Ok(ExitCode::from(code))
+}
+
+/// The first signal ends all commands in order; the second one ends the program, as if nobody listened.
+async fn watch_signals(engine: Rc<Engine>) {
+    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    else {
+        return;
+    };
+    for _ in 0..2 {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        if engine.is_interrupted() {
+            // Every save is durable as it is: there is nothing to tidy.
+            std::process::exit(130);
+        }
+        engine.interrupt();
+    }
+}

@@ -1,0 +1,159 @@
+//! A message as a line for people, or as an object for programs.
+
+use hob_client::display::{escape, escape_line};
+use hob_client::{Direction, Message, MessageStatus};
+use serde::Serialize;
+
+use super::time;
+
+/// "bob  17:42  supper at eight"; further lines of the text are indented, so that none looks like a message of its own.
+pub fn received_line(message: &Message, now_ms: u64) -> String {
+    line(&escape_line(&message.contact), message, now_ms)
+}
+
+/// As [`received_line`] for both directions; one's own messages say how they stand.
+pub fn history_line(message: &Message, now_ms: u64) -> String {
+    match message.direction {
+        Direction::Received => received_line(message, now_ms),
+        Direction::Sent => format!("{}  ({})", line("you", message, now_ms), status(&message.status, now_ms)),
+    }
+}
+
+fn line(name: &str, message: &Message, now_ms: u64) -> String {
+    let head = format!("{name}  {}  ", time::clock(message.sent_at_ms, now_ms));
+    let indent = format!("\n{}", " ".repeat(head.chars().count()));
+    format!("{head}{}", escape(&message.text).replace('\n', &indent))
+}
+
+/// "delivered", "kept until 17:42", …
+pub fn status(status: &MessageStatus, now_ms: u64) -> String {
+    match status {
+        MessageStatus::Delivered => "delivered".to_owned(),
+        MessageStatus::Kept { until_ms } => format!("kept until {}", time::clock(*until_ms, now_ms)),
+        MessageStatus::Outbox { why, retry_at_ms } => {
+            let again =
+                retry_at_ms.map_or_else(String::new, |at| format!("; tried again at {}", time::clock(at, now_ms)));
+            format!("in the outbox: {}{again}", why.text())
+        }
+        MessageStatus::Refused { why } => format!("refused: {why}"),
+        MessageStatus::Expired => "expired without being confirmed".to_owned(),
+    }
+}
+
+/// One word for programs.
+pub const fn status_word(status: &MessageStatus) -> &'static str {
+    match status {
+        MessageStatus::Delivered => "delivered",
+        MessageStatus::Kept { .. } => "kept",
+        MessageStatus::Outbox { .. } => "outbox",
+        MessageStatus::Refused { .. } => "refused",
+        MessageStatus::Expired => "expired",
+    }
+}
+
+/// A line of `receive --json`.
+#[derive(Serialize)]
+pub struct ReceivedObject<'a> {
+    from: &'a str,
+    text: &'a str,
+    path: &'static str,
+    sent_at: String,
+    id: String,
+    verified: bool,
+    view_once: bool,
+    expires_at: Option<String>,
+}
+
+impl<'a> ReceivedObject<'a> {
+    /// Of a message. The text is as its writer wrote it: JSON escapes what is not printable by itself.
+    pub fn of(message: &'a Message) -> Self {
+        Self {
+            from: &message.contact,
+            text: &message.text,
+            path: message.path.as_str(),
+            sent_at: time::rfc3339(message.sent_at_ms),
+            id: message.id.to_string(),
+            verified: message.verified,
+            view_once: message.view_once,
+            expires_at: message.expires_at_ms.map(time::rfc3339),
+        }
+    }
+}
+
+/// A line of `history --json`.
+#[derive(Serialize)]
+pub struct HistoryObject<'a> {
+    contact: &'a str,
+    direction: &'static str,
+    text: &'a str,
+    path: &'static str,
+    sent_at: String,
+    id: String,
+    status: &'static str,
+    expires_at: Option<String>,
+}
+
+impl<'a> HistoryObject<'a> {
+    /// Of a message.
+    pub fn of(message: &'a Message) -> Self {
+        Self {
+            contact: &message.contact,
+            direction: match message.direction {
+                Direction::Received => "received",
+                Direction::Sent => "sent",
+            },
+            text: &message.text,
+            path: message.path.as_str(),
+            sent_at: time::rfc3339(message.sent_at_ms),
+            id: message.id.to_string(),
+            status: status_word(&message.status),
+            expires_at: message.expires_at_ms.map(time::rfc3339),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hob_client::{MessageId, Path};
+
+    use super::*;
+
+    fn message(text: &str) -> Message {
+        Message {
+            id: MessageId([1; 16]),
+            contact: "bob".to_owned(),
+            verified: false,
+            direction: Direction::Received,
+            text: text.to_owned(),
+            sent_at_ms: 1_795_282_920_000,
+            expires_at_ms: None,
+            view_once: false,
+            path: Path::Box,
+            status: MessageStatus::Delivered,
+        }
+    }
+
+    #[test]
+    fn a_message_of_two_lines_cannot_pass_for_two_messages() {
+        let message = message("hi\nada  17:43  I quit");
+        let line = received_line(&message, message.sent_at_ms);
+        let second = line.lines().nth(1).unwrap();
+        assert!(second.starts_with("            ada"), "{line:?}");
+    }
+
+    #[test]
+    fn control_and_bidi_characters_of_a_message_are_shown_and_not_obeyed() {
+        let message = message("\u{1b}]0;owned\u{7}\u{202e}");
+        let line = received_line(&message, message.sent_at_ms);
+        assert!(line.ends_with("\\u{1b}]0;owned\\u{7}\\u{202e}"), "{line:?}");
+    }
+
+    #[test]
+    fn programs_get_the_fields_that_the_help_names() {
+        let object = serde_json::to_value(ReceivedObject::of(&message("hi"))).unwrap();
+        let names: Vec<_> = object.as_object().unwrap().keys().cloned().collect();
+        let documented = ["expires_at", "from", "id", "path", "sent_at", "text", "verified", "view_once"];
+        assert_eq!(names, documented);
+        assert_eq!((&object["from"], &object["path"]), (&"bob".into(), &"box".into()));
+    }
+}

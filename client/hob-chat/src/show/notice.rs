@@ -1,0 +1,106 @@
+//! What happened while a command ran, in words, for stderr.
+
+use std::collections::BTreeSet;
+
+use hob_client::display::escape_line;
+use hob_client::{Link, MessageId, Notice};
+
+/// The line for a notice; `None`: commands speak about it themselves, or there is nothing to say.
+///
+/// `spoken_for` are messages whose fate the command tells by itself.
+pub fn line(notice: &Notice, spoken_for: &BTreeSet<MessageId>) -> Option<String> {
+    let text = match notice {
+        Notice::Joined { .. }
+        | Notice::JoinRefused { .. }
+        | Notice::Online
+        | Notice::CaughtUp
+        | Notice::Kept { .. }
+        | Notice::Delivered { .. }
+        | Notice::Waiting { .. }
+        | Notice::CodeReady { .. } => return None,
+        Notice::Refused { contact, message, why } => {
+            if spoken_for.contains(message) {
+                return None;
+            }
+            format!("a message to {} was refused: {why}", escape_line(contact))
+        }
+        Notice::Expired { contact, message } => {
+            if spoken_for.contains(message) {
+                return None;
+            }
+            format!("a message to {} expired without being confirmed", escape_line(contact))
+        }
+        Notice::ContactMade { contact } => {
+            let name = escape_line(contact);
+            format!(
+                "new contact: {name}, who used a code of yours; unverified until you compare numbers: hob-chat verify {name}"
+            )
+        }
+        Notice::ContactAnswered { contact } => format!("{} has answered for the first time", escape_line(contact)),
+        Notice::RequestArrived { request } => format!(
+            "somebody without a code of yours wrote: see `hob-chat requests`, then `hob-chat request accept {request}`"
+        ),
+        Notice::CodeUsedTwice { first, second } => loud(&format!(
+            "A CONTACT CODE OF YOURS WAS USED TWICE: first by {}, then by {}, who was refused. Somebody else has seen it; \
+             verify {0} before you trust them",
+            escape_line(first),
+            if second.is_empty() { "somebody without a name".to_owned() } else { escape_line(second) },
+        )),
+        Notice::KeysChanged { contact } => loud(&format!(
+            "THE KEYS OF {} HAVE CHANGED. Nothing is sent to the new ones. Ask {0} by another way what happened, \
+             then exchange new codes",
+            escape_line(contact)
+        )),
+        Notice::BadBundle { contact, why } => loud(&format!(
+            "the box of {} gave keys that are not theirs ({}). Nothing is sent to them",
+            escape_line(contact),
+            escape_line(why)
+        )),
+        Notice::BoxIdentityChanged { link, expected, got } => loud(&format!(
+            "{} IS NOT THE ONE THIS DEVICE KNOWS: it says {got}, known is {expected}. Nothing was sent. \
+             If its keeper set it up anew, join again with a new invitation",
+            whose(*link)
+        )),
+        Notice::BoxNotProven { link, expected } => loud(&format!(
+            "{} CANNOT PROVE THAT IT IS {expected}. Somebody may be in between. Nothing was sent; ask its keeper",
+            whose(*link)
+        )),
+        Notice::HomeRefused { why } => format!("your box refuses this device: {why}"),
+        Notice::BoxForgot { .. } => {
+            "a box lost part of its memory; what was not confirmed is sent again by itself".to_owned()
+        }
+        Notice::MailboxWasFull { refused } => format!(
+            "your mailbox was full and {refused} envelopes were turned away; their senders try again by themselves"
+        ),
+        Notice::Restarting { back_in, .. } => format!("the box restarts and is back in {} s", back_in.as_secs()),
+        Notice::Unreadable { contact: Some(name) } => {
+            format!("something of {} could not be opened; they are asked to send it again", escape_line(name))
+        }
+        Notice::Unreadable { contact: None } => "something came that this device cannot open".to_owned(),
+    };
+    Some(text)
+}
+
+fn loud(text: &str) -> String {
+    format!("!!! {text}")
+}
+
+const fn whose(link: Link) -> &'static str {
+    match link {
+        Link::Owner => "YOUR BOX",
+        Link::Sender(_) => "A CONTACT'S BOX",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn changed_keys_are_said_loudly_and_no_name_can_hide_it() {
+        let notice = Notice::KeysChanged { contact: "bob\r\u{1b}[2K".to_owned() };
+        let line = line(&notice, &BTreeSet::new()).unwrap();
+        assert!(line.starts_with("!!! ") && line.contains("HAVE CHANGED"), "{line:?}");
+        assert!(!line.chars().any(char::is_control), "{line:?}");
+    }
+}

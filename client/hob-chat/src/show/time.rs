@@ -1,0 +1,50 @@
+//! Times: local ones for people, RFC 3339 in UTC for programs.
+
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, Zoned};
+
+fn local(unix_ms: u64) -> Zoned {
+    timestamp(unix_ms).to_zoned(TimeZone::system())
+}
+
+fn timestamp(unix_ms: u64) -> Timestamp {
+    i64::try_from(unix_ms)
+        .ok()
+        .and_then(|ms| Timestamp::from_millisecond(ms).ok())
+        // A contact's clock may say anything: a time beyond the calendar is shown as its end.
+        .unwrap_or(Timestamp::MAX)
+}
+
+/// "17:42" today, else "2026-11-20 17:42".
+pub fn clock(unix_ms: u64, now_ms: u64) -> String {
+    clock_in(&local(unix_ms), &local(now_ms))
+}
+
+fn clock_in(time: &Zoned, now: &Zoned) -> String {
+    let format = if time.date() == now.date() { "%H:%M" } else { "%Y-%m-%d %H:%M" };
+    time.strftime(format).to_string()
+}
+
+/// "2026-11-20T17:42:03.120Z"
+pub fn rfc3339(unix_ms: u64) -> String {
+    format!("{:.3}", timestamp(unix_ms))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_of_today_are_short_and_all_others_carry_their_date() {
+        let at = |ms: u64| timestamp(ms).to_zoned(TimeZone::UTC);
+        let now = 1_795_282_920_000;
+        assert_eq!(clock_in(&at(now), &at(now)), "17:42");
+        assert_eq!(clock_in(&at(now - 86_400_000), &at(now)), "2026-11-20 17:42");
+    }
+
+    #[test]
+    fn programs_get_utc_with_milliseconds_whatever_the_contacts_clock_says() {
+        assert_eq!(rfc3339(1_795_282_920_120), "2026-11-21T17:42:00.120Z");
+        assert!(rfc3339(u64::MAX).starts_with("9999-12-"));
+    }
+}

@@ -1,0 +1,25 @@
+//! `hob-chat` as it is used: the program itself, run as people run it.
+//!
+//! One test binary; a module per story.
+//! - [`manners`]: the command line, exit codes, unknown profiles.
+//! - [`profiles`]: what lies on the disk, and what happens when it is damaged.
+//! - [`pictures`]: codes in PNG and JPEG files, the hostile ones included.
+//! - [`talking`]: two people and a box. [`second`]: two processes on one profile.
+//! - [`terminal`]: what is shown to somebody who sits at a terminal.
+//! - [`people`] runs the program; [`small_box`] is a box as small as it can be: real TLS, real WebSocket, everything else in
+//!   memory. The real one is tried by the whole-system tests.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "all of this is a test, its helpers too; the lints let off only functions that are tests themselves"
+)]
+
+mod manners;
+mod people;
+mod pictures;
+mod profiles;
+mod second;
+mod small_box;
+mod talking;
+mod terminal;

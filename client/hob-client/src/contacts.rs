@@ -1,0 +1,305 @@
+//! Contacts, their devices, and what they are called here.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use hob_protocol::address::{Address, AddressRecord};
+use hob_protocol::ids::{BoxIdentity, DeliveryToken, DeviceKey, MemberKey};
+use prost::Message as _;
+use serde::{Deserialize, Serialize};
+
+use crate::bundle::{Bundle, BundleError, Expected};
+use crate::command::{CommandError, NAME_CHARS_MAX};
+use crate::display::is_deceptive;
+use crate::keys::BUNDLE_CACHE;
+use crate::seal::olm::OlmSession;
+use crate::state::State;
+use crate::view::MessageId;
+
+/// Sessions kept with one device.
+pub(crate) const SESSIONS_MAX: usize = 5;
+
+/// Somebody to write to: a member.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct Person {
+    pub(crate) name: String,
+    #[serde(with = "crate::raw")]
+    pub(crate) member: MemberKey,
+    pub(crate) verified: bool,
+    pub(crate) answered: bool,
+    pub(crate) added_ms: u64,
+}
+
+/// One device of somebody.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Peer {
+    #[serde(with = "crate::raw")]
+    pub(crate) device: DeviceKey,
+    #[serde(with = "crate::raw")]
+    pub(crate) member: MemberKey,
+    #[serde(with = "crate::raw")]
+    pub(crate) box_identity: BoxIdentity,
+    #[serde(with = "crate::state::address_list")]
+    pub(crate) addresses: Vec<Address>,
+    pub(crate) record_sequence: u64,
+    /// Known from its bundle or its first message.
+    #[serde(with = "crate::raw")]
+    pub(crate) olm_identity: Option<[u8; 32]>,
+    /// From the contact code that they showed: used until their first answer brings a token of its own.
+    #[serde(with = "crate::raw")]
+    pub(crate) introduction: Option<DeliveryToken>,
+    /// For submitting to them.
+    #[serde(with = "crate::raw")]
+    pub(crate) their_token: Option<DeliveryToken>,
+    /// For them to submit here.
+    #[serde(with = "crate::raw")]
+    pub(crate) my_token: DeliveryToken,
+    /// The home box knows it.
+    pub(crate) granted: bool,
+    /// They said that they have it.
+    pub(crate) they_have_token: bool,
+    /// Made safe.
+    pub(crate) proposed_name: String,
+    pub(crate) since_ms: u64,
+    /// The highest generation of their bundles.
+    pub(crate) generation: u64,
+    pub(crate) bundle: Option<CachedBundle>,
+    /// The one to send by first.
+    pub(crate) sessions: Vec<OlmSession>,
+    /// The next message opens a new session: the old one does not hold any more.
+    pub(crate) fresh_session: bool,
+    /// Messages to confirm.
+    #[serde(with = "crate::raw::list")]
+    pub(crate) receipts: Vec<MessageId>,
+}
+
+/// A bundle as it was fetched.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct CachedBundle {
+    #[serde(with = "crate::raw")]
+    bytes: Vec<u8>,
+    fetched_ms: u64,
+}
+
+impl Peer {
+    pub(crate) fn new(
+        device: DeviceKey,
+        member: MemberKey,
+        box_identity: BoxIdentity,
+        my_token: DeliveryToken,
+        since_ms: u64,
+    ) -> Self {
+        Self {
+            device,
+            member,
+            box_identity,
+            addresses: Vec::new(),
+            record_sequence: 0,
+            olm_identity: None,
+            introduction: None,
+            their_token: None,
+            my_token,
+            granted: false,
+            they_have_token: false,
+            proposed_name: String::new(),
+            since_ms,
+            generation: 0,
+            bundle: None,
+            sessions: Vec::new(),
+            fresh_session: false,
+            receipts: Vec::new(),
+        }
+    }
+
+    /// What submits to them, if anything does yet.
+    pub(crate) fn token(&self) -> Option<&DeliveryToken> {
+        self.their_token.as_ref().or(self.introduction.as_ref())
+    }
+
+    fn open_bundle(&self, bytes: &[u8], now_ms: u64) -> Result<Bundle, BundleError> {
+        let expected = Expected {
+            member_key: &self.member,
+            device_key: &self.device,
+            home_box: &self.box_identity,
+            olm_identity: self.olm_identity.as_ref(),
+            generation: self.generation,
+        };
+        Bundle::open(bytes, expected, now_ms / 1000)
+    }
+
+    /// The cached bundle, unless it is older than half an hour.
+    pub(crate) fn fresh_bundle(&self, now_ms: u64) -> Option<Bundle> {
+        let cached = self.bundle.as_ref()?;
+        let age_ms = now_ms.checked_sub(cached.fetched_ms)?;
+        if u128::from(age_ms) > BUNDLE_CACHE.as_millis() {
+            return None;
+        }
+        self.open_bundle(&cached.bytes, now_ms).ok()
+    }
+
+    /// Takes a bundle that the box handed out.
+    pub(crate) fn take_bundle(&mut self, bytes: &Bytes, now_ms: u64) -> Result<(), BundleError> {
+        let bundle = self.open_bundle(bytes, now_ms)?;
+        self.generation = bundle.generation;
+        self.olm_identity = Some(bundle.record.olm_identity);
+        self.bundle = Some(CachedBundle { bytes: bytes.to_vec(), fetched_ms: now_ms });
+        Ok(())
+    }
+
+    /// Takes an address record of their box, if it is newer and signed by that box.
+    pub(crate) fn take_address_record(&mut self, record: &AddressRecord) -> bool {
+        let taken = take_address_record(record, &self.box_identity, self.record_sequence);
+        if taken {
+            self.addresses.clone_from(&record.addresses);
+            self.record_sequence = record.sequence;
+        }
+        taken
+    }
+
+    /// Puts a session first; the oldest beyond five go.
+    pub(crate) fn prefer(&mut self, session: OlmSession) {
+        self.sessions.retain(|known| known.id != session.id);
+        self.sessions.insert(0, session);
+        self.sessions.truncate(SESSIONS_MAX);
+    }
+}
+
+/// Whether an address record is this box's, newer than what is known, and names an address at all.
+pub(crate) fn take_address_record(record: &AddressRecord, identity: &BoxIdentity, known_sequence: u64) -> bool {
+    record.sequence > known_sequence && !record.addresses.is_empty() && record.is_signed_by(identity)
+}
+
+/// Reads a serialised address record.
+pub(crate) fn read_address_record(bytes: &[u8]) -> Option<AddressRecord> {
+    let wire = hob_protocol::wire::AddressRecord::decode(bytes).ok()?;
+    AddressRecord::from_wire(&wire).ok()
+}
+
+/// Of two members: the same on both sides.
+pub(crate) fn conversation(a: &MemberKey, b: &MemberKey) -> [u8; 16] {
+    let mut hasher = blake3::Hasher::new_derive_key("hob/1 conversation");
+    hasher.update(a.min(b).as_bytes());
+    hasher.update(a.max(b).as_bytes());
+    let mut id = [0; 16];
+    hasher.finalize_xof().fill(&mut id);
+    id
+}
+
+/// Checks a name that a person typed.
+pub(crate) fn check_name(name: &str) -> Result<(), CommandError> {
+    let chars = name.chars().count();
+    let visible = name.chars().all(|c| !c.is_whitespace() && !is_deceptive(c));
+    if (1..=NAME_CHARS_MAX).contains(&chars) && visible && !name.starts_with('-') {
+        Ok(())
+    } else {
+        Err(CommandError::BadName { name: name.to_owned() })
+    }
+}
+
+/// Makes a name that somebody proposes one that can be typed and cannot deceive; may be empty.
+pub(crate) fn safe_name(proposed: &str) -> String {
+    let joined: Vec<&str> = proposed.split_whitespace().collect();
+    joined
+        .join("-")
+        .chars()
+        .filter(|c| c.is_alphanumeric() || matches!(c, '-' | '_' | '.'))
+        .filter(|c| !is_deceptive(*c))
+        .take(NAME_CHARS_MAX)
+        .collect::<String>()
+        .trim_matches(|c| matches!(c, '-' | '.'))
+        .to_owned()
+}
+
+impl State {
+    pub(crate) fn peer(&self, device: &DeviceKey) -> Option<&Peer> {
+        self.peers.iter().find(|peer| peer.device == *device)
+    }
+
+    pub(crate) fn peer_mut(&mut self, device: &DeviceKey) -> Option<&mut Peer> {
+        self.peers.iter_mut().find(|peer| peer.device == *device)
+    }
+
+    pub(crate) fn person(&self, member: &MemberKey) -> Option<&Person> {
+        self.persons.iter().find(|person| person.member == *member)
+    }
+
+    pub(crate) fn person_mut(&mut self, member: &MemberKey) -> Option<&mut Person> {
+        self.persons.iter_mut().find(|person| person.member == *member)
+    }
+
+    pub(crate) fn person_named(&self, name: &str) -> Result<&Person, CommandError> {
+        self.persons
+            .iter()
+            .find(|person| person.name == name)
+            .ok_or_else(|| CommandError::NoSuchContact { name: name.to_owned() })
+    }
+
+    /// The local name of the contact whose device this is.
+    pub(crate) fn name_of_device(&self, device: &DeviceKey) -> Option<String> {
+        let peer = self.peer(device)?;
+        self.person(&peer.member).map(|person| person.name.clone())
+    }
+
+    pub(crate) fn is_contact(&self, peer: &Peer) -> bool {
+        self.person(&peer.member).is_some()
+    }
+
+    /// Requests: devices of nobody who is a contact, oldest first.
+    pub(crate) fn requesters(&self) -> impl Iterator<Item = &Peer> {
+        self.peers.iter().filter(|peer| !self.is_contact(peer))
+    }
+
+    /// A free name, from a safe one.
+    pub(crate) fn free_name(&self, safe: &str, device: &DeviceKey) -> String {
+        let base = match safe {
+            "" => format!("contact-{}", request_id(device)),
+            name => name.to_owned(),
+        };
+        let taken: BTreeMap<&str, ()> = self.persons.iter().map(|person| (person.name.as_str(), ())).collect();
+        if !taken.contains_key(base.as_str()) {
+            return base;
+        }
+        let stem: String = base.chars().take(NAME_CHARS_MAX - 5).collect();
+        (2..=u16::MAX)
+            .map(|number| format!("{stem}-{number}"))
+            .find(|name| !taken.contains_key(name.as_str()))
+            .unwrap_or(base)
+    }
+}
+
+/// What a request is called: the first 8 hex digits of the device key.
+pub(crate) fn request_id(device: &DeviceKey) -> String {
+    device.to_string().chars().take(8).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_proposed_name_cannot_deceive() {
+        assert_eq!(safe_name("  Bob   Miller "), "Bob-Miller");
+        assert_eq!(safe_name("b\u{202e}o\u{1b}[2Jb"), "bo2Jb");
+        assert_eq!(safe_name("--rf"), "rf");
+        assert_eq!(safe_name("\u{200b}\u{7}"), "");
+        assert_eq!(safe_name(&"ö".repeat(99)).chars().count(), NAME_CHARS_MAX);
+        assert_eq!(safe_name("日本"), "日本");
+    }
+
+    #[test]
+    fn names_that_cannot_be_typed_or_read_are_refused() {
+        for bad in ["", "a b", "-x", "a\u{202e}", "a\n", &"x".repeat(33)] {
+            assert!(check_name(bad).is_err(), "{bad:?}");
+        }
+        for good in ["bob", "Bob.2", "Jörg", "日本"] {
+            assert!(check_name(good).is_ok(), "{good}");
+        }
+    }
+
+    #[test]
+    fn a_conversation_has_the_same_id_on_both_sides() {
+        let (a, b) = (MemberKey([1; 32]), MemberKey([2; 32]));
+        assert_eq!(conversation(&a, &b), conversation(&b, &a));
+        assert_ne!(conversation(&a, &b), conversation(&a, &a));
+    }
+}

@@ -1,0 +1,392 @@
+//! The inbox: envelopes are opened layer by layer, and at least once becomes exactly once.
+//!
+//! What came is held in memory until it is saved; only then it is shown and acknowledged. Before the ratchet is touched,
+//! a remembered hash of the inner ciphertext is looked up: a hit means "receipt again" and nothing else.
+
+use std::time::Duration;
+
+use hob_protocol::envelope::Envelope;
+use hob_protocol::ids::{DeviceKey, EnvelopeId};
+use zeroize::Zeroizing;
+
+use crate::Client;
+use crate::client::Step;
+use crate::contacts::conversation;
+use crate::outbox::{Entry, OutBody, new_id};
+use crate::output::{Notice, Output};
+use crate::record::DeviceRecord;
+use crate::seal::inner::{Body, Inner, Introduction};
+use crate::seal::middle::{Kind, Middle};
+use crate::seal::olm::{self, OlmError, OlmSession, SKIPPED_KEYS_MAX};
+use crate::seal::outer;
+use crate::state::{Item, Standing};
+use crate::view::MessageId;
+
+/// Pushes held back because those before them have not come: fewer than a box has in flight.
+const HELD_MAX: usize = 40;
+/// Messages kept of one requester.
+const REQUEST_MESSAGES_MAX: usize = 64;
+/// Retry requests on their way to one device.
+const RETRIES_MAX: usize = 8;
+/// Absence after which contacts are told `back`: so much less than a box keeps.
+const BACK_SLACK_MS: u64 = 30 * 60_000;
+
+/// An opened outer layer that waits for those before it.
+pub(crate) struct HeldPush {
+    id: EnvelopeId,
+    middle: Middle,
+}
+
+/// A decrypted message, and what to keep of its session once it is believed.
+struct Decrypted {
+    plaintext: Zeroizing<Vec<u8>>,
+    /// By which Olm identity.
+    identity: [u8; 32],
+    /// A session that it opened.
+    opened: Option<OlmSession>,
+}
+
+/// Why a message is dropped.
+enum Dropped {
+    /// It cannot be decrypted: its sender may be asked once.
+    Undecipherable,
+    /// Its layers do not agree, or nobody known sent it.
+    Unreadable,
+    /// The keys of a known device are others than before.
+    KeysChanged,
+    /// Not wanted; nobody is told.
+    Silently,
+}
+
+/// What became of a message.
+enum Delivered {
+    /// It is safe here: its sender is told, now and whenever it comes again.
+    ToConfirm(MessageId),
+    /// It did what it says.
+    Done,
+    /// Too many messages of one requester wait: it may come again.
+    NoRoom,
+}
+
+impl Client {
+    /// The box gave an envelope.
+    pub(crate) fn push(&mut self, id: EnvelopeId, envelope: &Envelope, s: &mut Step<'_>) {
+        let me = self.state.keys.device_key();
+        let opened = outer::open_envelope(&me, |prekey| self.state.keys.prekey_secret(prekey), envelope);
+        let middle = opened.ok().and_then(|middle| Middle::decode(&middle).ok());
+        let Some(middle) = middle else {
+            self.later(Output::Notice(Notice::Unreadable { contact: None }), s);
+            return self.is_safe(id, s);
+        };
+        if !self.run.caught_up && self.run.held.len() < HELD_MAX && self.gap(&middle) > SKIPPED_KEYS_MAX {
+            self.run.held.push(HeldPush { id, middle });
+            return;
+        }
+        self.take(id, &middle, s);
+    }
+
+    /// Everything kept has been pushed: what was held back for its predecessors is opened now, in order.
+    pub(crate) fn caught_up(&mut self, s: &mut Step<'_>) {
+        let mut held = std::mem::take(&mut self.run.held);
+        held.sort_by_key(|held| self.gap(&held.middle));
+        for HeldPush { id, middle } in held {
+            self.take(id, &middle, s);
+        }
+        if !std::mem::replace(&mut self.run.caught_up, true) {
+            self.tell_contacts_if_long_away(s);
+        }
+        self.later(Output::Notice(Notice::CaughtUp), s);
+        self.run.batch.urgent = true;
+    }
+
+    fn gap(&self, middle: &Middle) -> u64 {
+        let sessions = self.state.peer(&middle.sender).map(|peer| peer.sessions.as_slice());
+        let session = sessions.and_then(|sessions| sessions.iter().find(|session| session.id == middle.session));
+        // A prekey message opens through a throw-away session, whatever was skipped.
+        match (session, middle.kind) {
+            (Some(session), Kind::Olm) => session.gap(middle.kind, &middle.inner),
+            _ => 0,
+        }
+    }
+
+    /// Notes an envelope as one that the box may forget once the state is saved.
+    fn is_safe(&mut self, id: EnvelopeId, s: &Step<'_>) {
+        if id != EnvelopeId::ONLINE_ONLY {
+            self.run.batch.acknowledge.push(id);
+        }
+        self.run.batch.dirty = true;
+        self.run.batch.since_ms.get_or_insert(s.now_ms);
+    }
+
+    fn take(&mut self, id: EnvelopeId, middle: &Middle, s: &mut Step<'_>) {
+        self.is_safe(id, s);
+        let tag = middle.tag();
+        if let Some(message) = self.state.seen.before(&tag) {
+            if let Some(message) = message {
+                self.confirm(&middle.sender, message);
+            }
+            return;
+        }
+        if self.state.refused.contains(&middle.sender) {
+            return;
+        }
+        let message = match self.open(middle, s) {
+            Ok(inner) => self.deliver(&middle.sender, inner, s),
+            // Not remembered: what there was no room for may come again.
+            Err(Dropped::Silently) => return,
+            Err(dropped) => {
+                self.dropped(middle, &dropped, s);
+                Delivered::Done
+            }
+        };
+        let message = match message {
+            Delivered::ToConfirm(id) => Some(id),
+            Delivered::Done => None,
+            Delivered::NoRoom => return,
+        };
+        self.state.seen.remember(tag, &middle.sender, message, s.now_ms);
+    }
+
+    /// Decrypts and checks; on success the sender is a known peer.
+    fn open(&mut self, middle: &Middle, s: &mut Step<'_>) -> Result<Inner, Dropped> {
+        let decrypted = self.decrypt(middle).map_err(|error| match error {
+            OlmError::ForeignIdentity => Dropped::KeysChanged,
+            OlmError::Unreadable | OlmError::BadKeys | OlmError::NoKey => Dropped::Undecipherable,
+        })?;
+        let inner = Inner::decode(&decrypted.plaintext).map_err(|_| Dropped::Unreadable)?;
+        let me = self.state.keys.device_key();
+        if inner.sender != middle.sender || inner.recipient != me || inner.message_id.0 == [0; 16] {
+            return Err(Dropped::Unreadable);
+        }
+        self.believe(&inner, &decrypted.identity, s)?;
+        let Some(peer) = self.state.peer_mut(&inner.sender) else {
+            return Err(Dropped::Unreadable);
+        };
+        match decrypted.opened {
+            Some(session) => peer.prefer(session),
+            None => prefer_known(&mut peer.sessions, &middle.session),
+        }
+        Ok(inner)
+    }
+
+    /// By the session that the middle layer names; else by a new one; else, for what a session cannot open any more, by
+    /// one that is thrown away.
+    fn decrypt(&mut self, middle: &Middle) -> Result<Decrypted, OlmError> {
+        let account = &mut self.state.keys.olm;
+        let peer = self.state.peers.iter_mut().find(|peer| peer.device == middle.sender);
+        let (known_identity, session) = match peer {
+            Some(peer) => {
+                let session = peer.sessions.iter_mut().find(|session| session.id == middle.session);
+                (peer.olm_identity, session)
+            }
+            None => (None, None),
+        };
+        if let (Some(identity), Kind::Olm) = (known_identity, middle.kind) {
+            let plaintext = session.ok_or(OlmError::NoKey)?.decrypt(Kind::Olm, &middle.inner)?;
+            return Ok(Decrypted { plaintext, identity, opened: None });
+        }
+        if middle.kind == Kind::Olm {
+            return Err(OlmError::NoKey);
+        }
+        let message = olm::read_prekey(&middle.inner)?;
+        if olm::session_of(&message) != middle.session {
+            return Err(OlmError::Unreadable);
+        }
+        let identity = known_identity.unwrap_or_else(|| message.identity_key().to_bytes());
+        if let Some(session) = session {
+            let by_session = session.decrypt(Kind::OlmPrekey, &middle.inner);
+            let plaintext = match by_session {
+                Err(OlmError::NoKey) => olm::inbound(account, &identity, &message)?.1,
+                other => other?,
+            };
+            return Ok(Decrypted { plaintext, identity, opened: None });
+        }
+        let (session, plaintext) = olm::inbound(account, &identity, &message)?;
+        Ok(Decrypted { plaintext, identity, opened: Some(session) })
+    }
+
+    /// Whether the writer is who the message says: known, or introduced by a record that holds.
+    fn believe(&mut self, inner: &Inner, identity: &[u8; 32], s: &mut Step<'_>) -> Result<(), Dropped> {
+        let record = match &inner.introduction {
+            Some(introduction) => Some(DeviceRecord::decode(&introduction.record).map_err(|_| Dropped::Unreadable)?),
+            None => None,
+        };
+        if record.as_ref().is_some_and(|record| record.device_key != inner.sender || record.olm_identity != *identity) {
+            return Err(Dropped::Unreadable);
+        }
+        let known = self.state.peer(&inner.sender).map(|peer| peer.member);
+        let member = known.or(record.as_ref().map(|record| record.member_key));
+        let mine = self.state.keys.member_key();
+        if member.is_none_or(|member| inner.conversation != conversation(&mine, &member)) {
+            return Err(Dropped::Unreadable);
+        }
+        match (self.state.peer_mut(&inner.sender), record) {
+            (Some(peer), Some(record)) => {
+                if record.member_key != peer.member || record.home_box != peer.box_identity {
+                    return Err(Dropped::KeysChanged);
+                }
+                peer.olm_identity = Some(record.olm_identity);
+            }
+            // Known by a code only, and no record: whose Olm identity this is, nobody certified.
+            (Some(peer), None) if peer.olm_identity.is_none() => return Err(Dropped::Unreadable),
+            (Some(_), None) => {}
+            (None, Some(record)) => {
+                let Some(introduction) = &inner.introduction else { return Err(Dropped::Unreadable) };
+                if !self.admit_stranger(&record, introduction, s) {
+                    return Err(Dropped::Silently);
+                }
+            }
+            (None, None) => return Err(Dropped::Unreadable),
+        }
+        self.take_extras(&inner.sender, inner.introduction.as_ref(), inner.has_your_token, s);
+        Ok(())
+    }
+
+    fn take_extras(&mut self, from: &DeviceKey, intro: Option<&Introduction>, has_token: bool, s: &Step<'_>) {
+        if let Some(introduction) = intro {
+            self.take_introduction(from, introduction);
+            if let Some(mac) = &introduction.mac {
+                self.note_code_use(from, mac, s.now_ms);
+            }
+        }
+        if let Some(peer) = self.state.peer_mut(from) {
+            peer.they_have_token |= has_token;
+        }
+        self.note_answer(from, s);
+    }
+
+    /// Does what a message says.
+    fn deliver(&mut self, from: &DeviceKey, inner: Inner, s: &mut Step<'_>) -> Delivered {
+        match inner.body {
+            Body::Text { text, view_once } => {
+                let id = inner.message_id;
+                if self.state.seen.has_message(from, &id) {
+                    self.confirm(from, id);
+                    return Delivered::ToConfirm(id);
+                }
+                // A clock ahead of ours does not prolong a message's life.
+                let expires_at_ms = inner.ttl.map(|ttl| inner.sent_at_ms.min(s.now_ms).saturating_add(millis(ttl)));
+                let member = self.state.peer(from).map(|peer| peer.member);
+                let Some(member) = member.filter(|_| expires_at_ms.is_none_or(|expires| s.now_ms < expires)) else {
+                    return Delivered::Done;
+                };
+                self.show(
+                    Item {
+                        id,
+                        member,
+                        device: *from,
+                        standing: Standing::Unshown,
+                        text: text.to_string(),
+                        sent_at_ms: inner.sent_at_ms,
+                        expires_at_ms,
+                        view_once,
+                    },
+                    s,
+                )
+            }
+            Body::Receipt { ids } => {
+                for id in ids {
+                    self.delivered(&id, from, s);
+                }
+                Delivered::Done
+            }
+            Body::Back => {
+                self.is_back(from);
+                Delivered::Done
+            }
+            Body::Retry { inner_hash } => {
+                self.retry_wanted(from, &inner_hash, s);
+                Delivered::Done
+            }
+        }
+    }
+
+    fn show(&mut self, item: Item, s: &Step<'_>) -> Delivered {
+        let (id, device, member) = (item.id, item.device, item.member);
+        if self.state.person(&member).is_none() {
+            let of_device = self.state.history.iter().filter(|other| other.device == device);
+            if of_device.count() >= REQUEST_MESSAGES_MAX {
+                return Delivered::NoRoom;
+            }
+            self.state.history.push(item);
+            return Delivered::ToConfirm(id);
+        }
+        if let Some(message) = self.message(&item) {
+            self.later(Output::Message(message), s);
+        }
+        self.state.history.push(item);
+        self.confirm(&device, id);
+        Delivered::ToConfirm(id)
+    }
+
+    /// A receipt is due, to contacts only.
+    pub(crate) fn confirm(&mut self, device: &DeviceKey, id: MessageId) {
+        let is_contact = self.state.peer(device).is_some_and(|peer| self.state.is_contact(peer));
+        if let Some(peer) = self.state.peer_mut(device).filter(|_| is_contact)
+            && !peer.receipts.contains(&id)
+        {
+            peer.receipts.push(id);
+        }
+    }
+
+    fn dropped(&mut self, middle: &Middle, dropped: &Dropped, s: &mut Step<'_>) {
+        let contact = self.state.name_of_device(&middle.sender);
+        match (dropped, contact) {
+            (Dropped::Silently, _) => {}
+            (Dropped::KeysChanged, Some(contact)) => {
+                if self.run.told.insert(middle.sender) {
+                    self.later(Output::Notice(Notice::KeysChanged { contact }), s);
+                }
+            }
+            (Dropped::Undecipherable, Some(contact)) => {
+                self.ask_again(middle, s);
+                let contact = Some(contact);
+                self.later(Output::Notice(Notice::Unreadable { contact }), s);
+            }
+            (Dropped::Unreadable | Dropped::Undecipherable | Dropped::KeysChanged, _) => {
+                self.later(Output::Notice(Notice::Unreadable { contact: None }), s);
+            }
+        }
+    }
+
+    /// One retry request for what cannot be opened, by a new session: the old one may be what is broken.
+    fn ask_again(&mut self, middle: &Middle, s: &mut Step<'_>) {
+        let device = middle.sender;
+        let asked = self.state.outbox.iter().filter(|entry| entry.to == device);
+        let asked = asked.filter(|entry| matches!(entry.body, OutBody::Retry { .. })).count();
+        let Some(peer) = self.state.peer_mut(&device).filter(|_| asked < RETRIES_MAX) else { return };
+        peer.fresh_session = true;
+        let body = OutBody::Retry { inner_hash: middle.hash() };
+        let entry = Entry::new(new_id(s), device, body, s.now_ms);
+        self.state.outbox.push(entry);
+    }
+
+    /// A device that was away for longer than boxes keep says so once to each contact.
+    fn tell_contacts_if_long_away(&mut self, s: &mut Step<'_>) {
+        let kept_ms = self.state.home.as_ref().map_or(0, |home| home.ttl_max_ms.saturating_sub(BACK_SLACK_MS));
+        let away_ms = s.now_ms.saturating_sub(self.state.last_online_ms);
+        self.state.last_online_ms = s.now_ms;
+        if away_ms <= kept_ms {
+            return;
+        }
+        let contacts = self.state.peers.iter().filter(|peer| self.state.is_contact(peer) && peer.token().is_some());
+        for device in contacts.map(|peer| peer.device).collect::<Vec<_>>() {
+            let mut to_device = self.state.outbox.iter().filter(|entry| entry.to == device);
+            if !to_device.any(|entry| matches!(entry.body, OutBody::Back)) {
+                let entry = Entry::new(new_id(s), device, OutBody::Back, s.now_ms);
+                self.state.outbox.push(entry);
+            }
+        }
+    }
+}
+
+/// Puts a known session first: the other side used it last.
+fn prefer_known(sessions: &mut [OlmSession], id: &[u8; 32]) {
+    if let Some(at) = sessions.iter().position(|session| session.id == *id) {
+        sessions.get_mut(..=at).unwrap_or_default().rotate_right(1);
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,40 @@
+//! Stories of two or three devices and a box or two, in memory.
+//!
+//! # Layout
+//! - [`world`]: devices, the jumping clock and what boxes answer; [`naive_box`]: what a box holds.
+//! - [`talking`]: pairing, first contact, requests, receipts. [`again`]: lost, late and repeated envelopes.
+//! - [`chaos`]: bad days at random, replayed by their seed.
+//! - [`kills`]: a kill between any two outputs. [`strangers`]: wrong boxes, forged bundles and envelopes.
+//! - [`vectors`]: the bytes that clients in other languages are held to.
+
+mod again;
+mod chaos;
+mod kills;
+mod naive_box;
+mod strangers;
+mod talking;
+mod vectors;
+mod world;
+
+use world::World;
+
+const ADA: usize = 0;
+const BOB: usize = 1;
+
+/// Bob has added Ada's code; both are online.
+fn paired() -> World {
+    let mut world = World::new(1, &[("ada", 0), ("bob", 0)]);
+    world.add(BOB, ADA, "ada");
+    world
+}
+
+/// Ada and Bob have exchanged a message each way.
+fn acquainted() -> World {
+    let mut world = paired();
+    world.send(BOB, "ada", "hello ada");
+    assert_eq!(world.read(ADA), ["hello ada"]);
+    world.send(ADA, "bob", "hello bob");
+    assert_eq!(world.read(BOB), ["hello bob"]);
+    world.pass(5_000);
+    world
+}

@@ -1,0 +1,16 @@
+//! What the documents say is what the code does.
+//!
+//! # Layout
+//! - [`repository`]: where the documents are, and how they are read.
+//! - [`proto`]: the descriptions of frames and events, and a reader of bytes that knows nothing but them.
+//! - [`vectors`]: `docs/vectors.json`, computed anew from the code.
+//! - [`described`]: `docs/protocol.md` names every frame, field, code and vector.
+//! - [`seen`]: `docs/what-the-box-sees.md` names everything that goes over the wire or into the log.
+//! - [`links`]: links between the documents lead somewhere.
+
+mod described;
+mod links;
+mod proto;
+mod repository;
+mod seen;
+mod vectors;

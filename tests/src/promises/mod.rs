@@ -1,0 +1,10 @@
+//! What users buy: each test is a promise of Hob, kept by the real programs.
+//!
+//! # Layout
+//! - `talking`: two people and a box, with `hob-chat`.
+//! - `keeping`: what the box accepted, it delivers; and nothing is answered before it is durable.
+//! - `telling`: it says so: quotas, restarts, figures.
+
+mod keeping;
+mod talking;
+mod telling;

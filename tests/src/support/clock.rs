@@ -1,0 +1,78 @@
+//! A wall clock that the tests set: for the processes that are started with it, and only for them.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use crate::boxes::{Start, tool};
+use crate::chat::Person;
+
+/// The wall clock of some processes. It can be moved while they run.
+pub struct WallClock {
+    folder: tempfile::TempDir,
+}
+
+/// Seconds of an hour.
+pub const HOUR: i64 = 3600;
+
+/// Seconds of ten years.
+pub const TEN_YEARS: i64 = 10 * 365 * 24 * HOUR;
+
+impl WallClock {
+    /// One that is right.
+    pub fn right() -> Self {
+        let clock = Self { folder: tempfile::tempdir().unwrap() };
+        std::fs::write(clock.file(), 0_i64.to_ne_bytes()).unwrap();
+        clock
+    }
+
+    /// Moves it, in seconds from what is right.
+    pub fn off_by(&self, seconds: i64) {
+        use std::os::unix::fs::FileExt;
+        // In place: the running processes have the file mapped.
+        let file = std::fs::OpenOptions::new().write(true).open(self.file()).unwrap();
+        file.write_all_at(&seconds.to_ne_bytes(), 0).unwrap();
+    }
+
+    /// Sets it to where a computer without a battery begins: some seconds after the beginning of 1970.
+    pub fn to_1970(&self) {
+        let now_s = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+        self.off_by(60 - i64::try_from(now_s).unwrap());
+    }
+
+    /// Starts boxes with it.
+    pub fn on(&self, start: Start) -> Start {
+        self.environment().into_iter().fold(start, |start, (name, value)| start.env(&name, &value))
+    }
+
+    /// Gives it to a person's device.
+    pub fn given_to(&self, mut person: Person) -> Person {
+        person.env.extend(self.environment());
+        person
+    }
+
+    fn environment(&self) -> [(String, String); 2] {
+        let text = |path: &Path| path.to_str().unwrap().to_owned();
+        [("LD_PRELOAD".to_owned(), text(library())), ("HOB_TEST_CLOCK".to_owned(), text(&self.file()))]
+    }
+
+    fn file(&self) -> PathBuf {
+        self.folder.path().join("offset")
+    }
+}
+
+/// Built once a run, by the C compiler that the build of Hob needs anyway.
+fn library() -> &'static Path {
+    static BUILT: OnceLock<(tempfile::TempDir, PathBuf)> = OnceLock::new();
+    let (_, library) = BUILT.get_or_init(|| {
+        let folder = tempfile::tempdir().unwrap();
+        let library = folder.path().join("clock.so");
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/support/clock.c");
+        let mut compiler = Command::new(tool("cc", "gcc"));
+        let status = compiler.args(["-shared", "-fPIC", "-O1", "-o"]).arg(&library).arg(source).status().unwrap();
+        assert!(status.success(), "clock.c does not compile");
+        (folder, library)
+    });
+    library
+}

@@ -1,0 +1,25 @@
+//! What the whole-system tests and the benches share: a real box as a process, and a client that speaks frames.
+//!
+//! # Layout
+//! - [`boxes`]: starts, kills and asks `hob` processes.
+//! - [`wire`]: one connection, frame by frame, well-behaved or not.
+//! - [`people`]: devices with keys that join, grant and prove.
+//! - [`chat`]: runs `hob-chat`.
+//! - [`clock`]: a wall clock that the tests set.
+//! - [`measure`]: what a process cost: CPU, memory, bytes written.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::missing_panics_doc,
+    missing_docs,
+    reason = "a test that cannot go on stops"
+)]
+
+pub mod boxes;
+pub mod chat;
+pub mod clock;
+pub mod measure;
+pub mod people;
+pub mod wire;
