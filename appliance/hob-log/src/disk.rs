@@ -175,9 +175,7 @@ impl EventLog for DiskLog {
             }
         }
         let mut places = Vec::with_capacity(accepts.len());
-        let committed = self
-            .commit_ledger(&ledger)
-            .and_then(|()| self.commit_accepts(now, &accepts, &mut places));
+        let committed = self.commit_ledger(&ledger).and_then(|()| self.commit_accepts(now, &accepts, &mut places));
         if let Err(error) = committed {
             self.refused += 1;
             return Err(error);
@@ -219,11 +217,7 @@ impl EventLog for DiskLog {
         unix.copy_from_slice(&checkpoint.unix_ms.to_le_bytes());
         // A first checkpoint at time zero is one too.
         spare.fill(1);
-        let mark = Mark {
-            records: checkpoint.box_time.0,
-            bytes: checkpoint.ledger_time.0,
-            last_tag,
-        };
+        let mark = Mark { records: checkpoint.box_time.0, bytes: checkpoint.ledger_time.0, last_tag };
         let stored = self.clock.write(mark).and_then(|()| self.clock.sync());
         stored.or_disk("store the clock", &self.folders.log)
     }
@@ -428,9 +422,8 @@ impl DiskLog {
             return Ok(());
         }
         self.keys.change(|table| table.entries.retain(|entry| !due.contains(&entry.name)))?;
-        let (gone, kept) = std::mem::take(&mut self.windows)
-            .into_iter()
-            .partition(|window| due.contains(&window.name()));
+        let (gone, kept) =
+            std::mem::take(&mut self.windows).into_iter().partition(|window| due.contains(&window.name()));
         self.windows = kept;
         for window in gone {
             self.bodies.forget(window.number);
@@ -564,11 +557,5 @@ fn bytes_under(folder: &Path) -> u64 {
 
 fn open_lock_file(path: &Path) -> std::io::Result<File> {
     use std::os::unix::fs::OpenOptionsExt;
-    std::fs::OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
-        .open(path)
+    std::fs::OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)
 }

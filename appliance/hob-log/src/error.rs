@@ -91,12 +91,7 @@ impl LogError {
     }
 
     pub(crate) fn disk(doing: &'static str, path: &Path, source: io::Error) -> Self {
-        Self::Disk {
-            doing,
-            path: path.to_path_buf(),
-            trouble: Trouble::of(&source),
-            source,
-        }
+        Self::Disk { doing, path: path.to_path_buf(), trouble: Trouble::of(&source), source }
     }
 }
 

@@ -99,14 +99,7 @@ impl Events {
                 }
             }
         };
-        Ok(Self {
-            db,
-            folder,
-            next_sequence: 0,
-            journal_at: 0,
-            unsynced_since: None,
-            is_entered: false,
-        })
+        Ok(Self { db, folder, next_sequence: 0, journal_at: 0, unsynced_since: None, is_entered: false })
     }
 
     /// The front that begins with a sequence number, put together from its parts.
@@ -171,7 +164,7 @@ impl Events {
             }
             let front = reader.get(self.journal_at, header.front_bytes()).ok_or(EventsError::Differs)?;
             for (number, part) in front.chunks(PART_BYTES_MAX).enumerate() {
-                self.db.insert(key_of(&header, number), &*part).map_err(EventsError::Sled)?;
+                self.db.insert(key_of(&header, number), part).map_err(EventsError::Sled)?;
             }
             self.journal_at += header.total_bytes as u64;
             self.next_sequence = header.next_sequence();
@@ -339,10 +332,7 @@ impl Indexer {
         let thread = std::thread::Builder::new()
             .name("hob-log-events".into())
             .spawn(move || Worker { meeting: theirs, open: BTreeMap::new() }.run())?;
-        Ok(Self {
-            meeting,
-            thread: Some(thread),
-        })
+        Ok(Self { meeting, thread: Some(thread) })
     }
 
     /// Tells how far a log's journal is synced.
@@ -541,7 +531,8 @@ impl Worker {
             }
             self.tell(job.name, &why);
         }
-        if !job.stays_open && let Some((mut events, _)) = self.open.remove(&job.log_id)
+        if !job.stays_open
+            && let Some((mut events, _)) = self.open.remove(&job.log_id)
             && let Err(error) = events.flush(false)
         {
             tracing::warn!(log = %job.name, %error, "cannot flush the events database");
@@ -562,10 +553,7 @@ impl Worker {
         tracing::warn!(%log, %why, "the events database was rebuilt from the journal");
         let mut shared = lock(&self.meeting);
         shared.rebuilt += 1;
-        shared.notices.push(LogNotice::EventsRebuilt {
-            log,
-            why: why.to_string(),
-        });
+        shared.notices.push(LogNotice::EventsRebuilt { log, why: why.to_string() });
     }
 
     fn flush_due(&mut self, stop: bool) {

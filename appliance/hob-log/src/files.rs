@@ -51,6 +51,7 @@ pub trait FileLayer: Send + Sync + std::fmt::Debug {
 }
 
 /// What the log asks of a file. Offsets and lengths are in bytes.
+#[expect(clippy::len_without_is_empty, reason = "nobody asks whether a file is empty")]
 pub trait LogFile: Send + Sync + std::fmt::Debug {
     /// Writes all of it at an offset.
     ///
@@ -86,7 +87,6 @@ pub trait LogFile: Send + Sync + std::fmt::Debug {
     ///
     /// # Errors
     /// As the file system says.
-    #[expect(clippy::len_without_is_empty, reason = "nobody asks whether a file is empty")]
     fn len(&self) -> io::Result<u64>;
     /// Names that lead to it; 0 when it was removed.
     ///
@@ -151,19 +151,12 @@ struct RealFile(File);
 
 impl FileLayer for RealFiles {
     fn create(&self, path: &Path) -> io::Result<Arc<dyn LogFile>> {
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(path)?;
+        let file = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(path)?;
         Ok(Arc::new(RealFile(file)))
     }
 
     fn open(&self, path: &Path) -> io::Result<Arc<dyn LogFile>> {
-        Ok(Arc::new(RealFile(
-            OpenOptions::new().read(true).write(true).open(path)?,
-        )))
+        Ok(Arc::new(RealFile(OpenOptions::new().read(true).write(true).open(path)?)))
     }
 
     fn create_folder(&self, path: &Path) -> io::Result<()> {

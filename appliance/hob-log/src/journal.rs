@@ -39,11 +39,7 @@ pub struct End {
 
 impl From<End> for Mark {
     fn from(end: End) -> Self {
-        Self {
-            records: end.next_sequence,
-            bytes: end.bytes,
-            last_tag: end.last_tag,
-        }
+        Self { records: end.next_sequence, bytes: end.bytes, last_tag: end.last_tag }
     }
 }
 

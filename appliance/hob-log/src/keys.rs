@@ -23,11 +23,11 @@ use hob_relay::clock::BoxTime;
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
+use crate::LogName;
 use crate::error::{LogError, OpenError, OrDisk};
 use crate::files::{FileLayer, LogFile, read_exact_at, write_whole};
 use crate::record::{Bytes16, LogKeys, random_key, take};
 use crate::splitter::{SPREAD_BYTES, merge, split};
-use crate::LogName;
 
 /// The name of the box key's file in `keys/`.
 pub const BOX_KEY_FILE: &str = "box.key";
@@ -58,10 +58,7 @@ impl BoxKey {
     /// [`OpenError::Unreadable`] if it has the wrong length, or is missing and may not be made.
     pub fn load(files: &dyn FileLayer, folder: &Path, may_create: bool) -> Result<Self, OpenError> {
         let path = folder.join(BOX_KEY_FILE);
-        let unreadable = || OpenError::Unreadable {
-            what: "the box key",
-            path: path.clone(),
-        };
+        let unreadable = || OpenError::Unreadable { what: "the box key", path: path.clone() };
         match files.open(&path) {
             Ok(file) => {
                 let mut key = Zeroizing::new([0; 32]);
@@ -106,14 +103,7 @@ pub struct KeyEntry {
 
 impl std::fmt::Debug for KeyEntry {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self {
-            name,
-            log_id: _,
-            opened,
-            opened_unix_ms,
-            index_key: _,
-            body_key,
-        } = self;
+        let Self { name, log_id: _, opened, opened_unix_ms, index_key: _, body_key } = self;
         f.debug_struct("KeyEntry")
             .field("name", name)
             .field("opened", opened)
@@ -267,14 +257,7 @@ impl KeyStore {
             files.open(&path)
         };
         let file = make().or_disk(doing, &path)?;
-        Ok(Self {
-            path,
-            file,
-            box_key,
-            turn: 1,
-            newest: 0,
-            table,
-        })
+        Ok(Self { path, file, box_key, turn: 1, newest: 0, table })
     }
 
     /// Opens the key file. A slot that an interrupted destruction left behind is overwritten before this returns.
@@ -290,14 +273,7 @@ impl KeyStore {
         let Some(((turn, table), newest)) = best.max_by_key(|((turn, _), _)| *turn) else {
             return Err(OpenError::Unreadable { what: "the key file", path });
         };
-        let mut this = Self {
-            path,
-            file,
-            box_key,
-            turn,
-            newest,
-            table,
-        };
+        let mut this = Self { path, file, box_key, turn, newest, table };
         if turns != [Some(turn); 2] {
             let table = this.table.clone();
             this.write(table)?;
@@ -408,12 +384,7 @@ fn read_slot(file: &dyn LogFile, box_key: &BoxKey, number: u64) -> Option<(u64, 
     let tag: Bytes16 = take(&mut rest)?;
     let mut table = Zeroizing::new(sealed.to_vec());
     wrapping(box_key, &secret)
-        .decrypt_inout_detached(
-            &XNonce::from(nonce),
-            &aad(turn),
-            table.as_mut_slice().into(),
-            &Tag::from(tag),
-        )
+        .decrypt_inout_detached(&XNonce::from(nonce), &aad(turn), table.as_mut_slice().into(), &Tag::from(tag))
         .ok()?;
     Some((turn, KeyTable::from_bytes(&table)?))
 }

@@ -75,9 +75,7 @@ impl Fold {
 
 /// The events that this box understands.
 pub(crate) fn decode_all(live: &[Bytes]) -> Vec<LedgerEvent> {
-    live.iter()
-        .filter_map(|event| decode_ledger(event.clone()).ok().flatten())
-        .collect()
+    live.iter().filter_map(|event| decode_ledger(event.clone()).ok().flatten()).collect()
 }
 
 /// The generation that holds.
@@ -116,9 +114,7 @@ impl Ledger {
     }
 
     pub(crate) const fn name(&self) -> LogName {
-        LogName::Ledger {
-            generation: self.generation,
-        }
+        LogName::Ledger { generation: self.generation }
     }
 
     pub(crate) fn live(&self) -> u64 {
@@ -164,10 +160,7 @@ impl Ledger {
             &mut |found| fold.take_in(&found),
         );
         if found.is_damaged || found.end != self.journal.good() {
-            return Err(LogError::Damaged {
-                what: "the ledger",
-                path: self.journal.folder().join(JOURNAL_FILE),
-            });
+            return Err(LogError::Damaged { what: "the ledger", path: self.journal.folder().join(JOURNAL_FILE) });
         }
         Ok(fold.into_live())
     }
@@ -213,12 +206,7 @@ impl GenerationWriter {
             };
             return Err(LogError::disk(doing, temporary, source));
         }
-        Ok(Self {
-            generation,
-            entry,
-            journal,
-            live,
-        })
+        Ok(Self { generation, entry, journal, live })
     }
 
     /// Reads it back, record by record.
@@ -238,18 +226,8 @@ impl GenerationWriter {
                 path: self.journal.folder().to_path_buf(),
             });
         }
-        let Self {
-            generation,
-            entry,
-            journal,
-            live,
-        } = self;
-        Ok(VerifiedGeneration {
-            generation,
-            entry,
-            journal,
-            live,
-        })
+        let Self { generation, entry, journal, live } = self;
+        Ok(VerifiedGeneration { generation, entry, journal, live })
     }
 }
 

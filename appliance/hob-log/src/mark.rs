@@ -48,12 +48,7 @@ impl MarkFile {
     pub fn create(files: &dyn FileLayer, folder: &Path, log_id: Bytes16) -> io::Result<Self> {
         let file = files.create(&folder.join(FILE))?;
         file.write_at(&[0; 2 * APART as usize], 0)?;
-        let mut this = Self {
-            file,
-            log_id,
-            turn: 0,
-            unsynced: false,
-        };
+        let mut this = Self { file, log_id, turn: 0, unsynced: false };
         this.write(Mark::default())?;
         this.file.sync_all()?;
         this.unsynced = false;
@@ -72,12 +67,7 @@ impl MarkFile {
             other => other?,
         };
         let newest = read(&*file, log_id);
-        let this = Self {
-            file,
-            log_id,
-            turn: newest.map_or(0, |(turn, _)| turn),
-            unsynced: false,
-        };
+        let this = Self { file, log_id, turn: newest.map_or(0, |(turn, _)| turn), unsynced: false };
         Ok((this, newest.map(|(_, mark)| mark)))
     }
 
@@ -116,10 +106,7 @@ impl MarkFile {
 
 /// Reads the newer good slot of a mark file, without changing it.
 pub fn read(file: &dyn LogFile, log_id: Bytes16) -> Option<(u64, Mark)> {
-    [0, APART]
-        .into_iter()
-        .filter_map(|offset| read_slot(file, offset, log_id))
-        .max_by_key(|(turn, _)| *turn)
+    [0, APART].into_iter().filter_map(|offset| read_slot(file, offset, log_id)).max_by_key(|(turn, _)| *turn)
 }
 
 fn read_slot(file: &dyn LogFile, offset: u64, log_id: Bytes16) -> Option<(u64, Mark)> {
@@ -144,10 +131,7 @@ fn read_slot(file: &dyn LogFile, offset: u64, log_id: Bytes16) -> Option<(u64, M
 
 fn check_of(content: &[u8]) -> Bytes16 {
     let mut check = [0; 16];
-    blake3::Hasher::new()
-        .update(content)
-        .finalize_xof()
-        .fill(&mut check);
+    blake3::Hasher::new().update(content).finalize_xof().fill(&mut check);
     check
 }
 
@@ -156,11 +140,7 @@ mod tests {
     use super::*;
     use crate::files::RealFiles;
 
-    const A: Mark = Mark {
-        records: 3,
-        bytes: 99,
-        last_tag: [1; 16],
-    };
+    const A: Mark = Mark { records: 3, bytes: 99, last_tag: [1; 16] };
 
     #[test]
     fn a_mark_survives_a_torn_write_of_the_next_one() {

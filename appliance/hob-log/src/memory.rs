@@ -109,12 +109,7 @@ impl MemoryLog {
     /// What a start would hand to the rules: ids of envelopes that are done, until their window is destroyed.
     pub fn known(&self) -> Vec<Known> {
         let all = self.windows.values().flat_map(|window| window.accepted.values());
-        all.filter(|(_, done)| *done)
-            .map(|(pending, _)| Known {
-                id: pending.id,
-                deadline: pending.deadline,
-            })
-            .collect()
+        all.filter(|(_, done)| *done).map(|(pending, _)| Known { id: pending.id, deadline: pending.deadline }).collect()
     }
 
     /// The clock as it was last stored.
@@ -153,22 +148,12 @@ impl MemoryLog {
 
     fn append(&mut self, now: Now, append: &Append, places: &mut Vec<Place>) {
         match append {
-            Append::Accept {
-                mailbox,
-                id,
-                deadline,
-                urgency,
-                body,
-            } => {
+            Append::Accept { mailbox, id, deadline, urgency, body } => {
                 let number = self.open_window(now);
                 let Some(window) = self.windows.get_mut(&number) else {
                     return;
                 };
-                let place = Place {
-                    window: number,
-                    sequence: window.next_sequence,
-                    offset: window.offset,
-                };
+                let place = Place { window: number, sequence: window.next_sequence, offset: window.offset };
                 let pending = Pending {
                     mailbox: *mailbox,
                     id: *id,
@@ -196,12 +181,8 @@ impl MemoryLog {
     }
 
     fn destroy(&mut self, is_due: impl Fn(&Window) -> bool) -> Vec<LogNotice> {
-        let due: Vec<u32> = self
-            .windows
-            .iter()
-            .filter(|(_, window)| is_due(window))
-            .map(|(number, _)| *number)
-            .collect();
+        let due: Vec<u32> =
+            self.windows.iter().filter(|(_, window)| is_due(window)).map(|(number, _)| *number).collect();
         let mut notices = Vec::new();
         for number in due {
             if let Some(window) = self.windows.remove(&number) {

@@ -69,10 +69,7 @@ pub struct LogKeys {
 impl std::fmt::Debug for LogKeys {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { log_id, index: _, body } = self;
-        f.debug_struct("LogKeys")
-            .field("log_id", log_id)
-            .field("has_body_key", &body.is_some())
-            .finish_non_exhaustive()
+        f.debug_struct("LogKeys").field("log_id", log_id).field("has_body_key", &body.is_some()).finish_non_exhaustive()
     }
 }
 
@@ -80,11 +77,7 @@ impl LogKeys {
     /// From the bytes of the keys.
     pub fn new(log_id: Bytes16, index: &[u8; 32], body: Option<&[u8; 32]>) -> Self {
         let cipher = |key: &[u8; 32]| XChaCha20Poly1305::new(&Key::from(*key));
-        Self {
-            log_id,
-            index: cipher(index),
-            body: body.map(cipher),
-        }
+        Self { log_id, index: cipher(index), body: body.map(cipher) }
     }
 
     /// Which log they are for.
@@ -211,23 +204,12 @@ pub fn seal_group(
     }
     let total = out.len();
     if total > GROUP_BYTES_MAX {
-        return Err(LogError::TooLarge {
-            got_bytes: total,
-            max_bytes: GROUP_BYTES_MAX,
-        });
+        return Err(LogError::TooLarge { got_bytes: total, max_bytes: GROUP_BYTES_MAX });
     }
-    let header = Header {
-        total_bytes: total,
-        index_bytes: index_end - HEADER_BYTES,
-        records: records as u64,
-        at,
-        salt,
-    };
+    let header =
+        Header { total_bytes: total, index_bytes: index_end - HEADER_BYTES, records: records as u64, at, salt };
     let tag = seal_index(keys, &header, out);
-    Ok(Sealed {
-        tag,
-        records: records as u64,
-    })
+    Ok(Sealed { tag, records: records as u64 })
 }
 
 fn length(bytes: &[u8]) -> [u8; 4] {
@@ -315,11 +297,7 @@ impl Header {
             total_bytes,
             index_bytes,
             records,
-            at: ChainPlace {
-                first_sequence,
-                previous_tag,
-                synced_to,
-            },
+            at: ChainPlace { first_sequence, previous_tag, synced_to },
             salt,
         })
     }
@@ -400,13 +378,7 @@ fn read_index(header: &Header, plain: &Bytes) -> Option<Vec<Record>> {
         let body_tag = if body_bytes > 0 { take(&mut rest)? } else { [0; 16] };
         let (event, after) = rest.split_at_checked(event_bytes)?;
         rest = after;
-        records.push(Record {
-            sequence,
-            event: plain.slice_ref(event),
-            body_bytes,
-            body_tag,
-            block_at,
-        });
+        records.push(Record { sequence, event: plain.slice_ref(event), body_bytes, body_tag, block_at });
         if body_bytes > 0 {
             block_at = block_at.checked_add(BLOCK_HEADER_BYTES)?.checked_add(body_bytes)?;
         }
@@ -439,12 +411,8 @@ impl Block {
             return Opening::NoKey;
         };
         let aad = body_aad(&keys.log_id, sequence);
-        let opened = cipher.decrypt_inout_detached(
-            &nonce(&self.salt, sequence),
-            &aad,
-            sealed.into(),
-            &Tag::from(self.tag),
-        );
+        let opened =
+            cipher.decrypt_inout_detached(&nonce(&self.salt, sequence), &aad, sealed.into(), &Tag::from(self.tag));
         if opened.is_ok() { Opening::Good } else { Opening::Damaged }
     }
 }
@@ -489,11 +457,7 @@ mod tests {
         (out, sealed, offsets)
     }
 
-    const AT: ChainPlace = ChainPlace {
-        first_sequence: 10,
-        previous_tag: [4; 16],
-        synced_to: 77,
-    };
+    const AT: ChainPlace = ChainPlace { first_sequence: 10, previous_tag: [4; 16], synced_to: 77 };
 
     #[test]
     fn a_group_opens_to_the_records_that_were_sealed() {

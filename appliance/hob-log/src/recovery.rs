@@ -66,12 +66,7 @@ pub(crate) struct ReadAhead<'a> {
 
 impl<'a> ReadAhead<'a> {
     pub(crate) fn new(file: &'a dyn LogFile) -> Self {
-        Self {
-            len: file.len().unwrap_or(0),
-            file,
-            start: 0,
-            buffer: Vec::new(),
-        }
+        Self { len: file.len().unwrap_or(0), file, start: 0, buffer: Vec::new() }
     }
 
     /// So many bytes at an offset; `None` if the file is shorter or cannot be read there.
@@ -197,11 +192,7 @@ pub fn scan(
             return scan;
         };
         scan.lost_records += header.at.first_sequence.saturating_sub(scan.end.next_sequence);
-        scan.end = End {
-            bytes: offset,
-            next_sequence: header.at.first_sequence,
-            last_tag: header.at.previous_tag,
-        };
+        scan.end = End { bytes: offset, next_sequence: header.at.first_sequence, last_tag: header.at.previous_tag };
     }
 }
 
@@ -313,10 +304,7 @@ pub struct WindowReader {
 impl WindowReader {
     /// For a window.
     pub fn new(number: u32) -> Self {
-        Self {
-            number,
-            ..Self::default()
-        }
+        Self { number, ..Self::default() }
     }
 
     /// Takes a group in.
@@ -337,11 +325,7 @@ impl WindowReader {
                 deadline: BoxTime(accepted.deadline_ms),
                 urgency: if accepted.wake { Urgency::Wake } else { Urgency::Quiet },
                 body_bytes: u32::try_from(record.body_bytes).ok()?,
-                place: Place {
-                    window: self.number,
-                    sequence,
-                    offset: group + record.block_at as u64,
-                },
+                place: Place { window: self.number, sequence, offset: group + record.block_at as u64 },
             }),
             traffic_event::Event::Acknowledged(event) => {
                 self.done.insert(u32::try_from(event.accepted_sequence).ok()?);
@@ -356,19 +340,13 @@ impl WindowReader {
     /// What the window remembers. With `check_bodies` the body of every pending envelope is read and checked; one that is
     /// damaged is neither pending nor known, so that its sender can submit it again.
     pub fn finish(self, file: &dyn LogFile, keys: &LogKeys, check_bodies: bool) -> WindowContent {
-        let mut content = WindowContent {
-            unknown_events: self.unknown_events,
-            ..WindowContent::default()
-        };
+        let mut content = WindowContent { unknown_events: self.unknown_events, ..WindowContent::default() };
         let mut reader = ReadAhead::new(file);
         for pending in self.accepted {
             // Without a body key nothing was pending when it was destroyed, even if the last acknowledgements, which
             // nobody syncs, did not reach the disk.
             if self.done.contains(&pending.place.sequence) || !keys.has_body_key() {
-                content.known.push(Known {
-                    id: pending.id,
-                    deadline: pending.deadline,
-                });
+                content.known.push(Known { id: pending.id, deadline: pending.deadline });
             } else if check_bodies && !is_body_good(&mut reader, keys, &pending) {
                 content.damaged_bodies += 1;
                 continue;

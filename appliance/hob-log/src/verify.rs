@@ -109,13 +109,7 @@ fn verify_ledger(files: &dyn FileLayer, folder: &Path, entry: &KeyEntry) -> LogV
     verdict
 }
 
-fn verify_window(
-    files: &dyn FileLayer,
-    folder: &Path,
-    entry: &KeyEntry,
-    number: u32,
-    is_aside: bool,
-) -> LogVerdict {
+fn verify_window(files: &dyn FileLayer, folder: &Path, entry: &KeyEntry, number: u32, is_aside: bool) -> LogVerdict {
     let mut reader = WindowReader::new(number);
     let mut records = 0;
     let found = walk(files, folder, entry, &mut |found| {

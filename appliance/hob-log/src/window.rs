@@ -100,9 +100,7 @@ impl Window {
     ) -> Result<Self, LogError> {
         let doing = "make a window's folder";
         files.remove(temporary).or_disk(doing, temporary)?;
-        files
-            .create_folder(&temporary.join(EVENTS_FOLDER))
-            .or_disk(doing, temporary)?;
+        files.create_folder(&temporary.join(EVENTS_FOLDER)).or_disk(doing, temporary)?;
         let mut journal = Journal::create(files, temporary, entry.log_id)?;
         move_complete(&**files, temporary, folder).or_disk(doing, folder)?;
         journal.moved_to(folder);
@@ -154,11 +152,7 @@ impl Window {
         for (sequence, offset) in (first_accept..).zip(blocks) {
             let sequence = u32::try_from(sequence).unwrap_or(u32::MAX);
             self.live.set(sequence);
-            places.push(Place {
-                window: self.number,
-                sequence,
-                offset,
-            });
+            places.push(Place { window: self.number, sequence, offset });
         }
         self.accepted += accepts.len() as u64;
         self.pending += accepts.len() as u64;
@@ -217,10 +211,7 @@ struct Arena<'a> {
 
 impl<'a> Arena<'a> {
     fn with_room_for(records: usize) -> Self {
-        Self {
-            events: Vec::with_capacity(records * 72),
-            items: Vec::with_capacity(records),
-        }
+        Self { events: Vec::with_capacity(records * 72), items: Vec::with_capacity(records) }
     }
 
     fn push(&mut self, event: traffic_event::Event, body: &'a [u8]) {
@@ -243,14 +234,7 @@ impl<'a> Arena<'a> {
     }
 
     fn accept(&mut self, append: &'a Append) {
-        if let Append::Accept {
-            mailbox,
-            id,
-            deadline,
-            urgency,
-            body,
-        } = append
-        {
+        if let Append::Accept { mailbox, id, deadline, urgency, body } = append {
             let accepted = Accepted {
                 mailbox: Bytes::copy_from_slice(mailbox.as_bytes()),
                 id: Bytes::copy_from_slice(id.as_bytes()),
@@ -266,7 +250,7 @@ impl<'a> Arena<'a> {
         let item = |(end, body): &(usize, &'a [u8])| {
             let event = self.events.get(begin..*end).unwrap_or_default();
             begin = *end;
-            Item { event, body: *body }
+            Item { event, body }
         };
         self.items.iter().map(item).collect()
     }
@@ -285,10 +269,7 @@ struct OpenBodies {
 impl Bodies {
     /// Serves a window's bodies, or serves them from another file.
     pub(crate) fn serve(&self, window: &Window) {
-        let open = OpenBodies {
-            journal: window.journal.file(),
-            keys: window.keys.clone(),
-        };
+        let open = OpenBodies { journal: window.journal.file(), keys: window.keys.clone() };
         self.write(|map| map.insert(window.number, Arc::new(open)));
     }
 
@@ -348,10 +329,7 @@ impl OpenBodies {
                 Ok(0) => break,
                 Ok(read) => got += read,
                 Err(source) => {
-                    return Err(BodyError::Disk {
-                        trouble: Trouble::of(&source),
-                        source,
-                    });
+                    return Err(BodyError::Disk { trouble: Trouble::of(&source), source });
                 }
             }
         }

@@ -74,9 +74,7 @@ pub struct WriterHandle {
 
 impl std::fmt::Debug for WriterHandle {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("WriterHandle")
-            .field("queued_bytes", &self.queued_bytes)
-            .finish_non_exhaustive()
+        f.debug_struct("WriterHandle").field("queued_bytes", &self.queued_bytes).finish_non_exhaustive()
     }
 }
 
@@ -93,16 +91,8 @@ impl Writer {
             queued_bytes: Arc::clone(&queued_bytes),
             reader: Arc::new(Mutex::new(log.reader())),
         };
-        let worker = Worker {
-            log,
-            report,
-            inbox,
-            queued_bytes,
-            rides_since: None,
-        };
-        let thread = std::thread::Builder::new()
-            .name("hob-log-writer".into())
-            .spawn(move || worker.run())?;
+        let worker = Worker { log, report, inbox, queued_bytes, rides_since: None };
+        let thread = std::thread::Builder::new().name("hob-log-writer".into()).spawn(move || worker.run())?;
         Ok(Self { thread, handle })
     }
 

@@ -24,8 +24,8 @@ Examples:
 
   Look after it:
     hob status
-    hob compact                                  destroys what need not be kept, now instead of later
-    hob verify-log                               of a box that is stopped
+    hob compact                       destroys what need not be kept, now instead of later
+    hob verify-log                    of a box that is stopped
     hob config example > hob.toml && hob config check --config hob.toml
 
 Exit codes:
@@ -50,12 +50,12 @@ pub enum Command {
 Example:
   hob serve --data /srv/hob --address box.example:8443
 
-On an empty folder it asks nothing: it makes its identity and keys and one invitation, good for 24 hours, which it shows
-on the terminal, or puts into a private file whose name it logs.
+On an empty folder it asks nothing: it makes its identity, its keys and one invitation, good for
+24 hours, which it shows on the terminal, or puts into a private file whose name it logs.
 
 With --ready-json, one line on stdout once connections are taken:
-{\"ready\":true,\"client\":\"https://127.0.0.1:PORT\",\"identity\":hex,\"invitation\":\"hob://join/…\" or null}; with
-metrics.listen also \"metrics\":\"http://127.0.0.1:PORT\"")]
+{\"ready\":true,\"client\":\"https://127.0.0.1:PORT\",\"identity\":hex,\"invitation\":link or null}
+With metrics.listen also \"metrics\":\"http://127.0.0.1:PORT\"")]
     Serve(Serve),
     /// Make an invitation for one device
     #[command(after_help = "\
@@ -67,14 +67,14 @@ With --json: {\"link\":\"hob://join/…\",\"expires\":RFC 3339}")]
     Invite(Invite),
     /// List the members and their devices
     #[command(after_help = "\
-With --json, one line a member: {\"member\":hex,\"label\":…,\"joined\":RFC 3339,\"devices\":[{\"mailbox\":hex,
-\"kind\":\"native\"|\"web\",\"connected\":bool,\"pending\":n}]}")]
+With --json, one line a member: {\"member\":hex,\"label\":…,\"joined\":RFC 3339,
+\"devices\":[{\"mailbox\":hex,\"kind\":\"native\"|\"web\",\"connected\":bool,\"pending\":n}]}")]
     Members(Look),
     /// Take out a member with all devices, or one device
     #[command(after_help = "\
 Example:
-  hob revoke 3f2a99c0                            as much of the id as tells it apart
-  hob revoke 3f2a99c0 --yes                      without being asked")]
+  hob revoke 3f2a99c0               as much of the id as tells it apart
+  hob revoke 3f2a99c0 --yes         without being asked")]
     Revoke(Revoke),
     /// Close the open window and compact the ledger: destroys what need not be kept
     #[command(after_help = "\
@@ -83,21 +83,25 @@ With --json: {\"generation\":n,\"records_before\":n,\"records_after\":n,\"closed
     Compact(Look),
     /// Say how the box stands, in one line
     #[command(after_help = "\
-With --json, one object; counters run since the start: pending, pending_bytes, accepted (taken for keeping), delivered,
-expired, online_only, duplicates, pushed, refused, members, devices, connected, senders, windows, windows_with_body_key,
-lost_windows, damaged_records, generation, bytes_on_disk, storing_fails, memory_bytes, uptime_s")]
+With --json, one object; counters run since the start: pending, pending_bytes, accepted (taken for
+keeping), delivered, expired, online_only, duplicates, pushed, refused, members, devices, connected,
+senders, windows, windows_with_body_key, lost_windows, damaged_records, generation, bytes_on_disk,
+storing_fails, memory_bytes, uptime_s")]
     Status(Look),
     /// Check every record of a stopped box's log, changing nothing
     #[command(after_help = "\
-Ends with 1 if anything is damaged. With --json, one line a log: {\"log\":…,\"records\":n,\"live\":n,\"damaged\":n,\"torn_bytes\":n,\"notes\":[…]}")]
+Ends with 1 if anything is damaged.
+
+With --json, one line a log:
+{\"log\":…,\"records\":n,\"live\":n,\"damaged\":n,\"torn_bytes\":n,\"notes\":[…]}")]
     VerifyLog(Look),
     /// Check the settings, or show them all
     #[command(subcommand)]
     Config(ConfigCommand),
     /// Show a box at work: a real one, with real clients, on data that is thrown away
     #[command(after_help = "\
-Needs hob-chat beside this program. Stays until Ctrl-C so that you can join in; with --once, or without a terminal, it
-ends by itself.")]
+Needs hob-chat beside this program. Stays until Ctrl-C so that you can join in; with --once, or
+without a terminal, it ends by itself.")]
     Demo(Demo),
 }
 

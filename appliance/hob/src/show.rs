@@ -89,7 +89,7 @@ fn fits(text: &str, (columns, rows): (usize, usize)) -> bool {
     })
 }
 
-/// A QR code of half blocks, for where no colours are: its light modules are the drawn ones.
+/// A QR code of half blocks, for where no colours are: its dark modules are drawn, as on paper.
 pub fn qr_plain(text: &str) -> String {
     code(text).map_or_else(String::new, |code| {
         code.render::<Dense1x2>().dark_color(Dense1x2::Dark).light_color(Dense1x2::Light).quiet_zone(true).build()
@@ -99,7 +99,7 @@ pub fn qr_plain(text: &str) -> String {
 /// A QR code of half blocks, dark on light whatever the terminal's colours are.
 pub fn qr_text(text: &str) -> String {
     let drawn = qr_plain(text);
-    let lines: Vec<String> = drawn.lines().map(|line| format!("\u{1b}[40;97m{line}\u{1b}[0m")).collect();
+    let lines: Vec<String> = drawn.lines().map(|line| format!("\u{1b}[30;107m{line}\u{1b}[0m")).collect();
     lines.join("\n")
 }
 

@@ -4,8 +4,10 @@
 //! - `running`: a box as a child process; `typed`: commands that end by themselves.
 //! - `settings`: everything that can be wrong with them; `starting`: folders, keys, ports, signals.
 //! - `keeping`: what the keeper asks of a running box; `telling`: the log's rule, health and figures.
-#![expect(clippy::unwrap_used, reason = "tests may end wherever something is not as it must be")]
+//! - `damaged`: one flipped byte; `typed` also has the demo without its clients.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests may end wherever something is not as it must be")]
 
+mod damaged;
 mod keeping;
 mod running;
 mod settings;

@@ -26,7 +26,7 @@ const WRONG: [(&str, &str); 14] = [
         "[quota]\nmember = 5\n",
         "2: there is no setting quota.member (did you mean quota.members?); `hob config example` lists them all",
     ),
-    ("\n\n[qouta]\n", "3: there is no setting qouta; `hob config example` lists them all"),
+    ("\n\n[qouta]\n", "3: there is no setting qouta (did you mean quota?); `hob config example` lists them all"),
     (
         "[metrics]\nlisten = \"0.0.0.0:9443\"\n",
         "2: metrics.listen = \"0.0.0.0:9443\": these figures are not for the network, put a proxy before them; \

@@ -173,3 +173,22 @@ fn check_fields(path: &Path, arguments: &[String]) {
         assert!(FIELDS.contains(&name), "{}: a log line has the field {name:?}", path.display());
     }
 }
+
+#[test]
+fn the_service_manager_is_told_when_the_box_is_ready_and_when_it_stops() {
+    let (folder, data) = new_data();
+    let path = folder.path().join("notify");
+    let socket = std::os::unix::net::UnixDatagram::bind(&path).unwrap();
+    socket.set_read_timeout(Some(crate::running::STOP_WITHIN)).unwrap();
+    let told = || {
+        let mut message = [0; 256];
+        let bytes = socket.recv(&mut message).unwrap();
+        String::from_utf8(message[..bytes].to_vec()).unwrap()
+    };
+    let mut command = serve(&data);
+    command.env("NOTIFY_SOCKET", &path);
+    let running = Running::start_as(command, &data);
+    assert_eq!(told().trim(), "READY=1");
+    running.stop();
+    assert_eq!(told().trim(), "STOPPING=1");
+}

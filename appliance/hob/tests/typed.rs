@@ -107,3 +107,17 @@ fn without_a_box_every_question_says_how_to_start_one() {
     }
     assert_eq!(std::fs::read_dir(data).unwrap().count(), 0, "nothing was made");
 }
+
+#[test]
+fn the_demo_without_its_clients_says_what_to_build() {
+    let folder = tempfile::tempdir().unwrap();
+    let alone = folder.path().join("hob");
+    if std::fs::hard_link(env!("CARGO_BIN_EXE_hob"), &alone).is_err() {
+        std::fs::copy(env!("CARGO_BIN_EXE_hob"), &alone).unwrap();
+    }
+    let mut command = Command::new(&alone);
+    command.args(["demo", "--once"]).stdin(Stdio::null());
+    let typed = ended(command);
+    assert_eq!(typed.code, Some(1));
+    assert!(typed.stderr.contains("hob-chat") && typed.stderr.contains("cargo build"), "{}", typed.stderr);
+}

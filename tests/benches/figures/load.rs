@@ -61,9 +61,18 @@ pub async fn read(mut owner: Wire, wanted: usize, began: Option<Instant>) -> Vec
     times
 }
 
+/// Senders' connections, made before anything is measured.
+pub async fn senders(hob: &HobBox, count: usize) -> Vec<Wire> {
+    let connector = tls();
+    let mut senders = Vec::new();
+    for _ in 0..count {
+        senders.push(Wire::connect_with(&connector, hob.address).await.unwrap());
+    }
+    senders
+}
+
 /// Submits `count` envelopes, at most `window` unanswered.
-pub async fn write(address: std::net::SocketAddr, token: DeliveryToken, count: usize, window: usize) {
-    let mut sender = Wire::connect_with(&tls(), address).await.unwrap();
+pub async fn write(mut sender: Wire, token: DeliveryToken, count: usize, window: usize) {
     let (mut sent, mut answered) = (0, 0);
     while answered < count {
         while sent < count && sent - answered < window {

@@ -8,7 +8,7 @@ use hob_protocol::frame::{ClientBody, ServerBody, Urgency};
 use hob_tests::people::{random, submit};
 use hob_tests::wire::Wire;
 
-use crate::load::{Reader, all, cost, read, readers, runtime, write};
+use crate::load::{Reader, all, cost, read, readers, runtime, senders, write};
 use crate::{box_for_load, figure};
 
 /// Unanswered envelopes of each sender.
@@ -26,14 +26,15 @@ pub fn closed_loop() {
             }
             let per_reader = |reader: usize| (0..connections).filter(|sender| sender % people.len() == reader).count();
             let tokens: Vec<_> = (0..connections).map(|sender| people[sender % people.len()].token.clone()).collect();
-            let address = hob.address;
+            let wires = senders(&hob, connections).await;
             let reading: Vec<_> = owners
                 .into_iter()
                 .enumerate()
                 .map(|(reader, owner)| tokio::spawn(read(owner, per_reader(reader) * each, None)))
                 .collect();
             let cpu = cost(&hob, async move {
-                let writing = tokens.into_iter().map(|token| write(address, token, each, WINDOW)).collect();
+                let writing =
+                    wires.into_iter().zip(tokens).map(|(wire, token)| write(wire, token, each, WINDOW)).collect();
                 all(writing, connections).await;
                 for reader in reading {
                     reader.await.unwrap();

@@ -5,12 +5,13 @@ use std::time::Instant;
 use hob_tests::boxes::HobBox;
 use hob_tests::measure::{cpu_seconds, device_bytes_written};
 
-use crate::load::{Reader, all, cost, read, readers, runtime, write};
+use crate::load::{Reader, all, cost, read, readers, runtime, senders, write};
 use crate::{box_for_load, figure, load_settings};
 
 async fn store(hob: &HobBox, people: &[Reader], each: usize) {
-    let address = hob.address;
-    let writing = people.iter().map(|reader| write(address, reader.token.clone(), each, 16)).collect();
+    let wires = senders(hob, people.len()).await;
+    let writing =
+        wires.into_iter().zip(people).map(|(wire, reader)| write(wire, reader.token.clone(), each, 16)).collect();
     all(writing, 20).await;
 }
 
@@ -41,22 +42,25 @@ pub fn bytes_written() {
     };
     runtime().block_on(async {
         let people = readers(&hob, 50).await;
-        for (what, senders, each) in [("in groups, 50 senders", 50, 600), ("one alone after the other", 1, 3000)] {
+        for (what, count, each) in [("in groups, 50 senders", 50, 600), ("one alone after the other", 1, 3000)] {
             sync();
             let before = device_bytes_written(&hob.data).unwrap();
             let reading: Vec<_> = {
                 let mut reading = Vec::new();
-                for reader in &people[..senders] {
+                for reader in &people[..count] {
                     let owner = reader.device.prove().await;
                     reading.push(tokio::spawn(read(owner, each, None)));
                 }
                 reading
             };
-            let writing = people[..senders]
-                .iter()
-                .map(|reader| write(hob.address, reader.token.clone(), each, if senders > 1 { 4 } else { 1 }))
+            let window = if count > 1 { 4 } else { 1 };
+            let wires = senders(&hob, count).await;
+            let writing = wires
+                .into_iter()
+                .zip(&people)
+                .map(|(wire, reader)| write(wire, reader.token.clone(), each, window))
                 .collect();
-            all(writing, senders).await;
+            all(writing, count).await;
             for reader in reading {
                 reader.await.unwrap();
             }
@@ -64,7 +68,7 @@ pub fn bytes_written() {
             sync();
             let written = device_bytes_written(&hob.data).unwrap() - before;
             let name = format!("submit to forgotten, {what}");
-            figure(&name, written as f64 / (senders * each) as f64, "bytes / envelope");
+            figure(&name, written as f64 / (count * each) as f64, "bytes / envelope");
         }
     });
 }

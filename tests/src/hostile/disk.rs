@@ -27,7 +27,12 @@ fn unprivileged() -> Start {
         return Start::default();
     }
     let setpriv = tool("setpriv", "util-linux");
-    Start::default().wrapped(&[setpriv.to_str().unwrap(), "--bounding-set=-all", "--inh-caps=-all", "--ambient-caps=-all"])
+    Start::default().wrapped(&[
+        setpriv.to_str().unwrap(),
+        "--bounding-set=-all",
+        "--inh-caps=-all",
+        "--ambient-caps=-all",
+    ])
 }
 
 /// Asks until the box stores again; what it is refused with until then is only that it cannot.
@@ -40,6 +45,8 @@ async fn submit_when_it_stores_again(sender: &mut Wire, token: &DeliveryToken) {
         }
         assert_eq!(code_of(&answer), Some(Code::CannotStore), "{answer:?}");
         assert!(tokio::time::Instant::now() < until, "it never stores again");
+        // Asking without a pause would only use up what the token may submit.
+        tokio::time::sleep(Duration::from_millis(200)).await;
     }
 }
 

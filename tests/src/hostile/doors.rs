@@ -52,12 +52,7 @@ fn hello_of_tls_1_2() -> Vec<u8> {
     // ECDHE with ECDSA and RSA, AES-128-GCM.
     body.extend_from_slice(&[0, 4, 0xc0, 0x2b, 0xc0, 0x2f]);
     body.extend_from_slice(&[1, 0]);
-    let extensions = [
-        &[0, 10, 0, 4, 0, 2, 0, 23][..],
-        &[0, 11, 0, 2, 1, 0],
-        &[0, 13, 0, 6, 0, 4, 4, 3, 4, 1],
-    ]
-    .concat();
+    let extensions = [&[0, 10, 0, 4, 0, 2, 0, 23][..], &[0, 11, 0, 2, 1, 0], &[0, 13, 0, 6, 0, 4, 4, 3, 4, 1]].concat();
     body.extend_from_slice(&u16::try_from(extensions.len()).unwrap().to_be_bytes());
     body.extend_from_slice(&extensions);
     let mut handshake = vec![1, 0];
@@ -140,21 +135,26 @@ fn a_box_with_another_identity_at_the_same_address_is_refused_and_named() {
 }
 
 #[test]
-fn a_box_whose_identity_is_gone_does_not_begin_anew_over_its_log() {
+fn a_box_whose_identity_is_gone_or_damaged_does_not_begin_anew_over_its_log() {
     let mut hob = HobBox::fresh();
     let ada = Person::joined(hob.invitation.as_ref().unwrap(), "ada");
     assert!(hob.stop().success());
-    let keys = hob.data.join("keys");
-    let identity = std::fs::read_dir(&keys).unwrap().map(|entry| entry.unwrap().path());
-    let identity = identity.filter(|path| path.to_string_lossy().contains("identity")).next().expect("the identity's file");
-    let saved = std::fs::read(&identity).unwrap();
-    std::fs::remove_file(&identity).unwrap();
+    let identity = hob.data.join("keys/identity.key");
+    let aside = hob.data.with_extension("aside");
+    std::fs::rename(&identity, &aside).unwrap();
     let said = Start::default().over(&hob.data).err().unwrap();
     assert!(said.contains("exit status: 1") && said.contains("backup"), "{said}");
-    std::fs::write(&identity, vec![0x55; saved.len()]).unwrap();
-    let said = Start::default().over(&hob.data).err().unwrap();
-    assert!(said.contains("exit status: 1") && !said.contains("panic"), "{said}");
-    std::fs::write(&identity, saved).unwrap();
+    // A copy keeps the mode: who may read it is not what this is about.
+    for damage in [0, 20, 40] {
+        std::fs::copy(&aside, &identity).unwrap();
+        let mut bytes = std::fs::read(&aside).unwrap();
+        bytes[damage] ^= 1;
+        std::fs::write(&identity, bytes).unwrap();
+        let said = Start::default().over(&hob.data).err().unwrap();
+        assert!(said.contains("exit status: 1") && said.contains("backup") && !said.contains("panic"), "{said}");
+    }
+    std::fs::rename(&aside, &identity).unwrap();
     hob.start_again();
     assert_eq!(ada.texts(), [] as [&str; 0]);
+    hob.assert_well();
 }

@@ -67,7 +67,10 @@ async fn a_frame_that_is_cut_at_any_byte_is_refused_and_never_taken_for_another(
     }
     let mut wire = Wire::connect(hob.address).await;
     wire.raw(whole).await;
-    assert!(matches!(wire.frame().await.unwrap().body, ServerBody::Accepted { duplicate: false, .. }), "whole it is good");
+    assert!(
+        matches!(wire.frame().await.unwrap().body, ServerBody::Accepted { duplicate: false, .. }),
+        "whole it is good"
+    );
     assert_nothing_lost(hob, &device).await;
 }
 
@@ -136,8 +139,7 @@ async fn an_envelope_of_65537_bytes_is_refused_by_its_size_and_the_connection_go
     let (hob, device) = with_mail().await;
     let mut wire = Wire::connect(hob.address).await;
     let token = Bytes::from_static(&[1; 32]);
-    let submit =
-        wire::Submit { token, envelope: vec![0; 65_537].into(), ttl_s: 600, urgency: 0, online_only: false };
+    let submit = wire::Submit { token, envelope: vec![0; 65_537].into(), ttl_s: 600, urgency: 0, online_only: false };
     let frame = wire::ClientFrame { version: 1, request: 3, body: Some(Body::Submit(submit)) };
     assert_eq!(refused(&mut wire, frame.encode_to_vec().into(), Code::NotAnEnvelope).await, 3);
     assert_nothing_lost(hob, &device).await;

@@ -8,7 +8,7 @@ use hob_protocol::invitation::Invitation;
 use hob_tests::boxes::{HobBox, Start};
 use hob_tests::chat::Person;
 use hob_tests::clock::{HOUR, TEN_YEARS, WallClock};
-use hob_tests::people::{Device, random, redeem};
+use hob_tests::people::{Device, redeem};
 use hob_tests::wire::{Wire, code_of};
 
 fn fresh_key() -> SigningKey {
@@ -77,7 +77,8 @@ async fn an_invitation_past_its_expiry_is_refused_once_the_time_is_confirmed_and
     let clock = WallClock::right();
     let mut hob = clock.on(Start::default()).fresh();
     let (ada, bob) = (Device::join(hob.address, &hob.invite()).await, Device::join(hob.address, &hob.invite()).await);
-    let short = Invitation::parse(hob.json(&["invite", "--json", "--expires", "1h"])["link"].as_str().unwrap()).unwrap();
+    let short =
+        Invitation::parse(hob.json(&["invite", "--json", "--expires", "1h"])["link"].as_str().unwrap()).unwrap();
     assert!(hob.stop().success());
     clock.off_by(2 * HOUR);
     hob.start_again();

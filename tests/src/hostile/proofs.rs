@@ -1,12 +1,11 @@
 //! Proofs of a mailbox: wrong key, replayed challenge, exporter missing.
 
-use ed25519_dalek::SigningKey;
 use hob_protocol::code::Code;
 use hob_protocol::frame::{ClientBody, ServerBody};
 use hob_protocol::ids::BoxIdentity;
 use hob_protocol::transcript::{BoundTo, Exporter, prove};
 use hob_tests::boxes::HobBox;
-use hob_tests::people::{Device, drain, envelope, random, reachable, submit_new};
+use hob_tests::people::{Device, drain, envelope, reachable, submit_new};
 use hob_tests::wire::{Wire, code_of};
 
 fn proof(device: &Device, signature: [u8; 64]) -> ClientBody {
@@ -43,12 +42,8 @@ async fn a_wrong_key_a_wrong_box_and_a_missing_exporter_prove_nothing() {
     // What a web device would sign: a native one may not leave the exporter out.
     let origin = "https://hob.example";
     let web = prove(&wire.nonce, &identity, BoundTo::Origin(origin)).sign(&device.key);
-    let web = ClientBody::Prove {
-        device_key: device.public(),
-        signature: web,
-        origin: Some(origin.to_owned()),
-        clock_ms: 0,
-    };
+    let web =
+        ClientBody::Prove { device_key: device.public(), signature: web, origin: Some(origin.to_owned()), clock_ms: 0 };
     refused(&mut wire, web, Code::BadProof).await;
     refused(&mut wire, proof(&device, [0; 64]), Code::BadProof).await;
 
@@ -83,7 +78,8 @@ async fn a_stranger_with_a_good_signature_is_no_member() {
     let key = Device::random_key();
     let stranger = Device { key, mailbox: member.mailbox, address: hob.address };
     let mut wire = Wire::connect(hob.address).await;
-    refused(&mut wire, stranger.proof(&wire), Code::NotAMember).await;
+    let proof = stranger.proof(&wire);
+    refused(&mut wire, proof, Code::NotAMember).await;
     wire.assert_open().await;
     hob.assert_well();
 }

@@ -72,10 +72,29 @@ async fn what_was_not_acknowledged_is_pushed_again_and_what_was_is_not() {
     drop(owner);
     assert_eq!(drain(&mut device.prove().await).await, [second]);
     assert_eq!(drain(&mut device.prove().await).await, []);
+    assert!(hob.stop().success());
+    hob.start_again();
+    assert_eq!(hob.status("pending"), 0);
+    assert_eq!(drain(&mut device.prove().await).await, []);
+    hob.assert_well();
+}
+
+#[tokio::test]
+async fn a_crash_brings_back_at_most_what_was_acknowledged_since_the_last_commit_and_never_anything_else() {
+    let mut hob = HobBox::fresh();
+    let (device, mut owner, token) = reachable(&hob).await;
+    let mut sender = Wire::connect(hob.address).await;
+    submit_new(&mut sender, &token, envelope(2048)).await;
+    let first = pushed(&mut owner).await;
+    owner.ask(ClientBody::Acknowledge { ids: vec![first] }).await;
+    // The acknowledgement rides with this one's commit.
+    submit_new(&mut sender, &token, envelope(2048)).await;
+    let second = pushed(&mut owner).await;
+    owner.ask(ClientBody::Acknowledge { ids: vec![second] }).await;
     hob.kill();
     hob.start_again();
-    wait_for("the box has nothing left", || hob.status("pending") == 0);
-    assert_eq!(drain(&mut device.prove().await).await, []);
+    let again = drain(&mut device.prove().await).await;
+    assert!(again.is_empty() || again == [second], "a repeated push is what the message ids are for: {again:?}");
     hob.assert_well();
 }
 
@@ -109,7 +128,12 @@ async fn an_envelope_past_its_deadline_is_forgotten_and_counted() {
     let ttl = hob_protocol::limits::TTL_MIN;
     let mut sender = Wire::connect(hob.address).await;
     let answer = sender.ask(ClientBody::Submit { token, envelope, ttl, urgency, online_only }).await;
-    assert_eq!(answer, ServerBody::Accepted { ttl, duplicate: false });
+    // In whole seconds, rounded down: nobody is promised more time than there is.
+    let second = Duration::from_secs(1);
+    assert!(
+        matches!(answer, ServerBody::Accepted { ttl: left, duplicate: false } if left <= ttl && left + second >= ttl),
+        "{answer:?}"
+    );
     assert_eq!(hob.status("pending"), 1);
     wait_within(ttl * 2, "the envelope expires", || hob.status("expired") == 1);
     assert_eq!(hob.status("pending"), 0);

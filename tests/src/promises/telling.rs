@@ -18,9 +18,7 @@ async fn the_status_has_the_fields_that_others_rely_on_and_they_count() {
     drop(owner);
     submit_new(&mut Wire::connect(hob.address).await, &token, envelope(2048)).await;
     let status = hob.json(&["status", "--json"]);
-    for name in
-        ["pending", "accepted", "delivered", "expired", "windows", "generation", "bytes_on_disk", "uptime_s"]
-    {
+    for name in ["pending", "accepted", "delivered", "expired", "windows", "generation", "bytes_on_disk", "uptime_s"] {
         assert!(status[name].is_u64(), "{name} in {status}");
     }
     assert_eq!((&status["pending"], &status["accepted"], &status["windows"]), (&1.into(), &1.into(), &1.into()));

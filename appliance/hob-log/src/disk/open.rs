@@ -41,10 +41,7 @@ impl Lock {
         if rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
             let mut owner = String::new();
             let pid = file.read_to_string(&mut owner).ok().and_then(|_| owner.trim().parse().ok());
-            return Err(OpenError::InUse {
-                path: data_folder.to_path_buf(),
-                pid: pid.unwrap_or(0),
-            });
+            return Err(OpenError::InUse { path: data_folder.to_path_buf(), pid: pid.unwrap_or(0) });
         }
         let mut tell = || {
             file.set_len(0)?;
@@ -64,11 +61,9 @@ pub(crate) fn check_format(files: &dyn FileLayer, data_folder: &Path) -> Result<
     };
     let text = String::from_utf8_lossy(&bytes);
     match text.trim().parse() {
-        Ok(found) if found > FORMAT => Err(OpenError::NewerFormat {
-            path: data_folder.to_path_buf(),
-            found,
-            known: FORMAT,
-        }),
+        Ok(found) if found > FORMAT => {
+            Err(OpenError::NewerFormat { path: data_folder.to_path_buf(), found, known: FORMAT })
+        }
         Ok(_) => Ok(true),
         Err(_) => Err(OpenError::Unreadable { what: "the format", path }),
     }
@@ -142,14 +137,7 @@ impl DiskLog {
         let read = opening.read_windows();
         let (windows, pending, known) = opening.settle_windows(read)?;
         let indexer = Indexer::start().or_disk("start a thread", &opening.folders.log)?;
-        let Opening {
-            options,
-            folders,
-            keys,
-            report,
-            lost_windows,
-            ..
-        } = opening;
+        let Opening { options, folders, keys, report, lost_windows, .. } = opening;
         let log = Self {
             folders,
             files,
@@ -173,29 +161,16 @@ impl DiskLog {
             }
             log.index(window);
         }
-        Ok(Opened {
-            log,
-            ledger: events,
-            pending,
-            known,
-            checkpoint,
-            lost_windows,
-            report,
-        })
+        Ok(Opened { log, ledger: events, pending, known, checkpoint, lost_windows, report })
     }
 }
 
 fn open_keys(files: &dyn FileLayer, folders: &Folders) -> Result<KeyStore, OpenError> {
-    files
-        .create_folder(&folders.keys)
-        .or_disk("make the keys' folder", &folders.keys)?;
+    files.create_folder(&folders.keys).or_disk("make the keys' folder", &folders.keys)?;
     let has_logs = folders.log.join("clock").exists();
     let has_keys = folders.keys.join(LOG_KEYS_FILE).exists();
     if has_logs && !has_keys {
-        return Err(OpenError::Unreadable {
-            what: "the key file",
-            path: folders.keys.join(LOG_KEYS_FILE),
-        });
+        return Err(OpenError::Unreadable { what: "the key file", path: folders.keys.join(LOG_KEYS_FILE) });
     }
     let box_key = BoxKey::load(files, &folders.keys, !has_keys)?;
     if has_keys {
@@ -300,10 +275,8 @@ impl Opening {
                 }
             }
         }
-        let gone: Vec<(u32, KeyEntry)> = entries
-            .into_iter()
-            .filter(|(number, _)| self.folders.window(*number).is_none())
-            .collect();
+        let gone: Vec<(u32, KeyEntry)> =
+            entries.into_iter().filter(|(number, _)| self.folders.window(*number).is_none()).collect();
         for (number, entry) in &gone {
             self.lost_windows.push(LostWindow {
                 number: *number,
@@ -372,14 +345,9 @@ impl Opening {
         });
         let entries: Vec<(u64, KeyEntry)> = entries.collect();
         let was_made = has_manifest || !entries.is_empty();
-        let there = entries
-            .into_iter()
-            .filter(|(generation, _)| self.folders.generation(*generation).is_dir());
+        let there = entries.into_iter().filter(|(generation, _)| self.folders.generation(*generation).is_dir());
         match there.max_by_key(|(generation, _)| (Some(*generation) == named, *generation)) {
-            None if was_made => Err(OpenError::Unreadable {
-                what: "the ledger",
-                path: self.folders.ledger.clone(),
-            }),
+            None if was_made => Err(OpenError::Unreadable { what: "the ledger", path: self.folders.ledger.clone() }),
             Some((generation, entry)) => {
                 if named != Some(generation) {
                     let text = format!("{generation}\n");
@@ -425,7 +393,7 @@ impl Opening {
             while let Some((number, entry)) = entries.get(next.fetch_add(1, Ordering::Relaxed)) {
                 let read = this.read_window(*number, entry);
                 let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
-                done.push(read.ok_or_else(|| (*number, entry.opened_unix_ms)));
+                done.push(read.ok_or((*number, entry.opened_unix_ms)));
             }
         };
         let threads = std::thread::available_parallelism().map_or(1, usize::from).min(entries.len().max(1));
@@ -440,12 +408,9 @@ impl Opening {
             match result {
                 Ok(window) => read.push(window),
                 // Not even its file can be opened. Its key goes when its time is up.
-                Err((number, opened_unix_ms)) => self.lost_windows.push(LostWindow {
-                    number,
-                    opened_unix_ms,
-                    lost_records: None,
-                    is_new: true,
-                }),
+                Err((number, opened_unix_ms)) => {
+                    self.lost_windows.push(LostWindow { number, opened_unix_ms, lost_records: None, is_new: true })
+                }
             }
         }
         read.sort_by_key(|window: &ReadWindow| window.number);
@@ -469,15 +434,7 @@ impl Opening {
         };
         let scan = scan(&*file, &keys, marked, &mut copy, false, &mut |found| reader.take_in(&found));
         let content = reader.finish(&*file, &keys, self.options.checks_bodies);
-        Some(ReadWindow {
-            entry: entry.clone(),
-            number,
-            folder,
-            is_aside,
-            file,
-            scan,
-            content,
-        })
+        Some(ReadWindow { entry: entry.clone(), number, folder, is_aside, file, scan, content })
     }
 
     #[expect(clippy::type_complexity, reason = "three lists, told apart by their types")]
@@ -495,7 +452,8 @@ impl Opening {
             }
             let content = std::mem::take(&mut read.content);
             let files = &self.options.files;
-            let journal = Journal::resume(files, &read.folder, read.entry.log_id, read.file, read.scan.end, read.is_aside)?;
+            let journal =
+                Journal::resume(files, &read.folder, read.entry.log_id, read.file, read.scan.end, read.is_aside)?;
             let mut window = Window::new(&read.entry, read.number, journal);
             window.remember(&content.pending, content.accepted);
             if read.is_aside {

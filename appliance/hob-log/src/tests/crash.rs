@@ -33,41 +33,58 @@ fn live_through(folder: &Path, disk: &Recording) -> (Vec<u64>, Vec<&'static str>
 
 #[test]
 fn a_crash_at_any_operation_leaves_one_valid_generation_and_loses_nothing_acknowledged() {
-    let mut operations = 0;
-    loop {
-        let folder = tempfile::tempdir().unwrap();
-        let disk = Recording::stopping_after(operations);
-        let (kept, want, done) = live_through(folder.path(), &disk);
-        let opened = open(folder.path(), at(43));
-        let what = format!("stopped after {operations} operations: {:?}", disk.told().last());
-        let pending = ids(&opened);
-        for number in kept.iter().filter(|number| **number != 1) {
-            assert!(pending.contains(&id(*number)), "{what}: envelope {number} is lost");
+    let next = std::sync::atomic::AtomicUsize::new(0);
+    let done_at = std::sync::atomic::AtomicUsize::new(usize::MAX);
+    let order = std::sync::atomic::Ordering::SeqCst;
+    // Each try waits for its syncs most of the time.
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                while done_at.load(order) == usize::MAX {
+                    let operations = next.fetch_add(1, order);
+                    if crash_after(operations) {
+                        done_at.fetch_min(operations, order);
+                    }
+                }
+            });
         }
-        if kept.contains(&1) {
-            let known = opened.known.iter().any(|known| known.id == id(1));
-            assert!(pending.contains(&id(1)) || known, "{what}: envelope 1 is lost");
-        }
-        assert!(opened.lost_windows.is_empty(), "{what}: {:?} {:?}", opened.lost_windows, disk.told());
-        assert_eq!((opened.report.ledger_lost, opened.report.ledger_restored), (0, 0), "{what}");
-        // What was not acknowledged may be stored all the same; what was, is.
-        for label in &want {
-            let unsure_removal = *label == "bob";
-            assert!(labels(&opened.ledger).contains(label) || unsure_removal, "{what}: {label} is lost");
-        }
-        let generations = std::fs::read_dir(folder.path().join("log/ledger")).unwrap().count() - 1;
-        assert_eq!(generations, 1, "{what}");
-        for pending in &opened.pending {
-            opened.log.reader().read(pending.place).unwrap_or_else(|error| panic!("{what}: {error}"));
-        }
-        drop(opened);
-        assert!(crate::verify(folder.path()).unwrap().iter().all(|verdict| !verdict.is_damaged()), "{what}");
-        if done {
-            break;
-        }
-        operations += 1;
+    });
+    let tried = done_at.load(order);
+    assert!(tried > 150, "only {tried} operations were tried");
+}
+
+/// Lives until the world stops, starts again and looks. Whether it lived to the end.
+fn crash_after(operations: usize) -> bool {
+    let folder = tempfile::tempdir().unwrap();
+    let disk = Recording::stopping_after(operations);
+    let (kept, want, done) = live_through(folder.path(), &disk);
+    let opened = open(folder.path(), at(43));
+    let what = format!("stopped after {operations} operations: {:?}", disk.told().last());
+    let pending = ids(&opened);
+    for number in kept.iter().filter(|number| **number != 1) {
+        assert!(pending.contains(&id(*number)), "{what}: envelope {number} is lost");
     }
-    assert!(operations > 80, "only {operations} operations were tried");
+    if kept.contains(&1) {
+        let known = opened.known.iter().any(|known| known.id == id(1));
+        assert!(pending.contains(&id(1)) || known, "{what}: envelope 1 is lost");
+    }
+    assert!(opened.lost_windows.is_empty(), "{what}: {:?}", opened.lost_windows);
+    assert_eq!((opened.report.ledger_lost, opened.report.ledger_restored), (0, 0), "{what}");
+    // What was not acknowledged may be stored all the same; what was, is.
+    for label in &want {
+        let unsure_removal = *label == "bob";
+        assert!(labels(&opened.ledger).contains(label) || unsure_removal, "{what}: {label} is lost");
+    }
+    let generations = std::fs::read_dir(folder.path().join("log/ledger")).unwrap().count() - 1;
+    assert_eq!(generations, 1, "{what}");
+    for pending in &opened.pending {
+        let read = opened.log.reader().read(pending.place);
+        read.unwrap_or_else(|error| panic!("{what}: {error}"));
+    }
+    drop(opened);
+    let verdicts = crate::verify(folder.path()).unwrap();
+    assert!(verdicts.iter().all(|verdict| !verdict.is_damaged()), "{what}");
+    done
 }
 
 #[test]

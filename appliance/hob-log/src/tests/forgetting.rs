@@ -148,11 +148,7 @@ fn the_clock_is_given_back_as_it_was_stored() {
     let folder = tempfile::tempdir().unwrap();
     let mut log = open(folder.path(), at(0)).log;
     assert_eq!(open_checkpoint(&mut log), None);
-    let stored = Checkpoint {
-        box_time: BoxTime(5),
-        ledger_time: LedgerTime(6),
-        unix_ms: 7,
-    };
+    let stored = Checkpoint { box_time: BoxTime(5), ledger_time: LedgerTime(6), unix_ms: 7 };
     log.checkpoint(stored).unwrap();
     drop(log);
     assert_eq!(open(folder.path(), at(1)).checkpoint, Some(stored));
@@ -171,7 +167,9 @@ fn the_ledger_is_compacted_when_more_than_half_of_it_is_dead_and_every_six_hours
         log.commit(at(0), &[member(1, "ada"), member(2, "bob")]).unwrap();
     }
     let notices = log.tick(at(1)).unwrap();
-    assert!(matches!(notices[..], [LogNotice::Compacted(report)] if report.records_before == 140 && report.records_after == 2));
+    assert!(
+        matches!(notices[..], [LogNotice::Compacted(report)] if report.records_before == 140 && report.records_after == 2)
+    );
     assert!(!folder.path().join("log/ledger/1").exists());
     log.commit(at(2), &[member_removed(1)]).unwrap();
     assert_eq!(log.tick(at(300)).unwrap(), []);

@@ -53,7 +53,7 @@ fn accept(number: u64, now: Now) -> Append {
         mailbox: MailboxId([number as u8; 16]),
         id: id(number),
         deadline: now.box_time.plus(Duration::from_secs(5 * 3600)),
-        urgency: if number % 2 == 0 { Urgency::Wake } else { Urgency::Quiet },
+        urgency: if number.is_multiple_of(2) { Urgency::Wake } else { Urgency::Quiet },
         body: body(number),
     }
 }
@@ -67,9 +67,7 @@ fn member(number: u8, label: &str) -> Append {
 }
 
 fn member_removed(number: u8) -> Append {
-    Append::Ledger(LedgerEvent::MemberRemoved(disk::MemberRemoved {
-        id: vec![number; 16].into(),
-    }))
+    Append::Ledger(LedgerEvent::MemberRemoved(disk::MemberRemoved { id: vec![number; 16].into() }))
 }
 
 fn labels(ledger: &[LedgerEvent]) -> Vec<&str> {

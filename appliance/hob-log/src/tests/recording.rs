@@ -74,11 +74,7 @@ impl Recording {
             *left -= 1;
             return Err((*error).into());
         }
-        state.ops.push(Op {
-            what,
-            path: path.to_path_buf(),
-            to: to.to_path_buf(),
-        });
+        state.ops.push(Op { what, path: path.to_path_buf(), to: to.to_path_buf() });
         Ok(())
     }
 }
@@ -100,20 +96,12 @@ impl FileLayer for Recording {
     fn create(&self, path: &Path) -> io::Result<Arc<dyn LogFile>> {
         self.enter("create", path, Path::new(""))?;
         let inner = RealFiles.create(path)?;
-        Ok(Arc::new(RecordingFile {
-            path: path.to_path_buf(),
-            inner,
-            recording: self.clone(),
-        }))
+        Ok(Arc::new(RecordingFile { path: path.to_path_buf(), inner, recording: self.clone() }))
     }
 
     fn open(&self, path: &Path) -> io::Result<Arc<dyn LogFile>> {
         let inner = RealFiles.open(path)?;
-        Ok(Arc::new(RecordingFile {
-            path: path.to_path_buf(),
-            inner,
-            recording: self.clone(),
-        }))
+        Ok(Arc::new(RecordingFile { path: path.to_path_buf(), inner, recording: self.clone() }))
     }
 
     fn create_folder(&self, path: &Path) -> io::Result<()> {

@@ -107,11 +107,8 @@ fn rule_4_and_5_sled_holds_one_sealed_value_a_commit_in_small_parts_and_no_blobs
     let group: Vec<Append> = (0..120).map(|number| accept(number, at(0))).collect();
     log.commit(at(0), &group).unwrap();
     let bundle = vec![5; 300_000];
-    let event = LedgerEvent::Bundle(disk::Bundle {
-        mailbox: vec![1; 16].into(),
-        bundle: bundle.into(),
-        expires_at_ms: 0,
-    });
+    let event =
+        LedgerEvent::Bundle(disk::Bundle { mailbox: vec![1; 16].into(), bundle: bundle.into(), expires_at_ms: 0 });
     log.commit(at(0), &[Append::Ledger(event)]).unwrap();
     log.wait_for_events();
     log.close().unwrap();

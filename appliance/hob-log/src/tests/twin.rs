@@ -64,7 +64,7 @@ proptest! {
                 Step::End { .. } => {}
                 Step::Ledger { member: who, removed } => {
                     let event = if removed { member_removed(who) } else { member(who, "x") };
-                    disk.commit(now, &[event.clone()]).unwrap();
+                    disk.commit(now, std::slice::from_ref(&event)).unwrap();
                     memory.commit(now, &[event]).unwrap();
                 }
                 Step::Pass { minutes } => {

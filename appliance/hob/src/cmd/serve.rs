@@ -45,7 +45,7 @@ pub fn run(args: &Serve) -> Result<(), Failure> {
     let data = config.data_folder()?;
     logging::start(&config);
     let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
+        .worker_threads(1)
         .enable_all()
         .build()
         .map_err(|error| Failure::of(&error))?;

@@ -24,17 +24,17 @@ pub fn run(args: &Look) -> Result<(), Failure> {
 
 fn line(view: &StatusView) -> String {
     let mut line = format!(
-        "up {}: {} pending, {} accepted, {} delivered, {} expired; {} of {} devices connected, {} members; \
-         {} windows, generation {}, {} on disk, {} of memory",
+        "up {}: {} pending, {} accepted, {} delivered, {} expired; {}, {} of {} connected; {}, generation {}, \
+         {} on disk, {} of memory",
         Time(Duration::from_secs(view.uptime_s)),
         view.pending,
         view.accepted,
         view.delivered,
         view.expired,
+        counted(view.members, "member"),
         view.connected,
-        view.devices,
-        view.members,
-        view.windows,
+        counted(view.devices, "device"),
+        counted(view.windows, "window"),
         view.generation,
         rounded(view.bytes_on_disk),
         rounded(view.memory_bytes),
@@ -43,22 +43,27 @@ fn line(view: &StatusView) -> String {
         line.push_str("; THE DISK REFUSES: nothing is accepted until it has room and can be written");
     }
     if view.lost_windows > 0 {
-        line.push_str(&format!("; {} windows were lost, senders send them again", view.lost_windows));
+        line.push_str(&format!("; lost: {}, which senders send again", counted(view.lost_windows, "window")));
     }
     if view.damaged_records > 0 {
         line.push_str(&format!(
-            "; {} records are damaged: stop the box and run `hob verify-log`",
-            view.damaged_records
+            "; {} damaged: stop the box and run `hob verify-log`",
+            counted(view.damaged_records, "record")
         ));
     }
     line
+}
+
+fn counted(count: u64, what: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {what}{plural}")
 }
 
 fn rounded(bytes: u64) -> String {
     match bytes {
         0..1024 => format!("{bytes} B"),
         1024..1_048_576 => format!("{} KiB", bytes >> 10),
-        _ => format!("{}.{} MiB", bytes >> 20, (bytes & 0xf_ffff) * 10 >> 20),
+        _ => format!("{}.{} MiB", bytes >> 20, ((bytes & 0xf_ffff) * 10) >> 20),
     }
 }
 
@@ -75,7 +80,7 @@ mod tests {
         view.lost_windows = 2;
         view.damaged_records = 1;
         let badly = line(&view);
-        assert!(badly.contains("REFUSES") && badly.contains("2 windows were lost") && badly.contains("verify-log"));
+        assert!(badly.contains("REFUSES") && badly.contains("lost: 2 windows") && badly.contains("verify-log"));
         assert!(!badly.contains('\n'));
     }
 }

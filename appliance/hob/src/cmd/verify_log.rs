@@ -25,6 +25,9 @@ struct Line<'a> {
 /// The folder holds no box, or one runs on it.
 pub fn run(args: &Look) -> Result<ExitCode, Failure> {
     let data = data_of(&args.place)?;
+    if !data.join("keys").is_dir() {
+        return Err(Failure::because(format!("no box ever ran on {}; name its folder with --data", data.display())));
+    }
     let verdicts = hob_log::verify(&data).map_err(|error| Failure::of(&error))?;
     for verdict in &verdicts {
         if args.json {
@@ -34,15 +37,14 @@ pub fn run(args: &Look) -> Result<ExitCode, Failure> {
         }
     }
     let damaged: u64 = verdicts.iter().map(|verdict| verdict.damaged).sum();
-    // A remark without a damaged record is one that nobody can count: a mark that does not fit, a key that is gone.
-    let all_good = verdicts.iter().all(|verdict| verdict.damaged == 0);
     if !args.json {
         say(&match damaged {
             0 => "everything checks out".to_owned(),
             n => format!("{n} records are damaged; the box serves the rest when it is started"),
         })?;
     }
-    Ok(if all_good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    let is_damaged = verdicts.iter().any(LogVerdict::is_damaged);
+    Ok(if is_damaged { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
 fn json(verdict: &LogVerdict) -> Line<'_> {

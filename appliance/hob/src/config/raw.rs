@@ -110,13 +110,19 @@ fn is_group(name: &str) -> bool {
 }
 
 fn no_such(place: String, key: String) -> ConfigError {
-    let nearest = SETTINGS
-        .iter()
-        .map(|setting| (distance(&key, setting.key), setting.key))
-        .min()
-        .filter(|(distance, _)| *distance <= 3)
-        .map(|(_, key)| key.to_owned());
+    let groups = SETTINGS.iter().filter_map(|setting| setting.group_and_name().0);
+    let keys = SETTINGS.iter().map(|setting| setting.key).chain(groups);
+    let nearest = nearest(&key, keys.map(str::to_owned));
     ConfigError::NoSuchSetting { place, key, nearest }
+}
+
+/// What was probably meant: up to three letters away, and fewer than half of them.
+fn nearest(typed: &str, known: impl Iterator<Item = String>) -> Option<String> {
+    known
+        .map(|one| (distance(typed, &one), one))
+        .min()
+        .filter(|(distance, _)| *distance <= 3 && distance * 2 < typed.len())
+        .map(|(_, one)| one)
 }
 
 /// Levenshtein's distance: letters to change, put in or leave out.
@@ -164,12 +170,7 @@ pub fn from_environment(variables: impl Iterator<Item = (OsString, OsString)>) -
 }
 
 fn no_such_variable(place: String, name: String) -> ConfigError {
-    let nearest = SETTINGS
-        .iter()
-        .map(|setting| (distance(&name, &setting.variable()), setting.variable()))
-        .min()
-        .filter(|(distance, _)| *distance <= 3)
-        .map(|(_, variable)| variable);
+    let nearest = nearest(&name, SETTINGS.iter().map(Setting::variable));
     ConfigError::NoSuchSetting { place, key: name, nearest }
 }
 

@@ -18,7 +18,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use hob_log::{BodyReader, CompactReport, DiskLog, EventLog as _, LogError, LogStats, Opened, Options, Writer, WriterHandle};
+use hob_log::{
+    BodyReader, CompactReport, DiskLog, EventLog as _, LogError, LogStats, Opened, Options, Writer, WriterHandle,
+};
 use hob_protocol::address::Address;
 use hob_protocol::frame::{ClientFrame, FrameError};
 use hob_protocol::transcript::Exporter;

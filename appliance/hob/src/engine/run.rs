@@ -172,7 +172,9 @@ impl Task {
                     self.notice(now, notice);
                 }
             }
-            WriterEvent::TickFailed(error) => tracing::warn!(%error, "the log could not do what is due; it will try again"),
+            WriterEvent::TickFailed(error) => {
+                tracing::warn!(%error, "the log could not do what is due; it will try again")
+            }
         }
     }
 

@@ -73,7 +73,8 @@ impl Task {
 
     /// Nobody knows how long the box was off, and a quarter of an hour brought no answer: promise 2 goes first.
     fn drop_unconfirmed(&mut self, now: Now) {
-        if self.clock.old_windows_until().is_some_and(|until| until <= now.box_time) && !self.alarms.dropped_unconfirmed {
+        if self.clock.old_windows_until().is_some_and(|until| until <= now.box_time) && !self.alarms.dropped_unconfirmed
+        {
             self.alarms.dropped_unconfirmed = true;
             tracing::warn!("the time could not be confirmed: mail from before the start is destroyed");
             self.writer.destroy_windows_opened_before(self.clock.started_at());

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use hob_log::BodyReader;
-use hob_protocol::code::Code;
+use hob_protocol::code::{Code, Refused};
 use hob_protocol::envelope::Envelope;
 use hob_protocol::frame::{ClientFrame, FrameError, ServerBody, ServerFrame};
 use hob_protocol::transcript::Exporter;
@@ -111,8 +111,11 @@ async fn read<S: AsyncRead + AsyncWrite + Unpin>(
             Ok(Some(Message::Closed)) => break Err(End::Close(1000)),
             Ok(None) => break Ok(()),
             Err(SocketError::Io(_)) => break Err(End::Gone),
-            Err(error @ SocketError::TooLarge { .. }) => {
+            Err(error @ (SocketError::TooLarge { .. } | SocketError::Text)) => {
                 frames.push(Err(FrameError { code: Code::TooLarge, request: 0, why: error.to_string() }));
+                // Told from here: the engine's answer would find the connection closed.
+                let refused = Refused::finally(Code::TooLarge);
+                ServerFrame::refusal(0, refused).encode_into(&mut pongs, put_binary_header);
                 break Err(End::Close(error.close_code()));
             }
             Err(error) => break Err(End::Close(error.close_code())),

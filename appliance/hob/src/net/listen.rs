@@ -159,7 +159,8 @@ fn keep_alive(stream: &TcpStream) -> io::Result<()> {
 
 /// Somebody speaks plain HTTP to the TLS port: a sentence helps more than a broken connection.
 async fn explain_plain_http(stream: &mut TcpStream) {
-    const ANSWER: &[u8] = b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\
+    const ANSWER: &[u8] =
+        b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\
         Content-Length: 63\r\n\r\nThis is a Hob box. It speaks https only: write https:// first.\n";
     let _ = stream.write_all(ANSWER).await;
     let _ = stream.shutdown().await;

@@ -1,6 +1,5 @@
 //! HTTP: the upgrade to WebSocket, `/join`, and clear answers to everything else.
 
-
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -22,18 +21,17 @@ const JOIN_PAGE: &str = include_str!("join.html");
 
 /// All that HTTP reaches on the members' port.
 pub fn router(engine: Engine) -> Router {
-    Router::new()
-        .route("/v1/socket", get(socket))
-        .route("/join", get(join))
-        .fallback(nothing_here)
-        .with_state(engine)
+    Router::new().route("/v1/socket", get(socket)).route("/join", get(join)).fallback(nothing_here).with_state(engine)
 }
 
 /// What to do with an invitation, for somebody who opened its link in a browser.
 async fn join() -> Response {
     let headers = [
         (header::CONTENT_TYPE, "text/html; charset=utf-8"),
-        (header::CONTENT_SECURITY_POLICY, "default-src 'none'; style-src 'sha256-G83KNSJtpe8UeiB04TSMq6cXZ7LFdpFOMsdBIlTfJAQ='; frame-ancestors 'none'"),
+        (
+            header::CONTENT_SECURITY_POLICY,
+            "default-src 'none'; style-src 'sha256-G83KNSJtpe8UeiB04TSMq6cXZ7LFdpFOMsdBIlTfJAQ='; frame-ancestors 'none'",
+        ),
         (header::REFERRER_POLICY, "no-referrer"),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::CACHE_CONTROL, "no-store"),
@@ -42,7 +40,8 @@ async fn join() -> Response {
 }
 
 async fn nothing_here() -> Response {
-    (StatusCode::NOT_FOUND, "Nothing is here. Members' programs use /v1/socket; /join says how to join.\n").into_response()
+    (StatusCode::NOT_FOUND, "Nothing is here. Members' programs use /v1/socket; /join says how to join.\n")
+        .into_response()
 }
 
 /// The WebSocket handshake (RFC 6455, section 4.2).
@@ -86,9 +85,11 @@ fn start(engine: Engine, upgraded: Upgraded, handshake: Handshake) {
 
 fn check_upgrade(headers: &HeaderMap) -> Result<HeaderValue, (StatusCode, &'static str)> {
     let says = |name: header::HeaderName, wanted: &str| {
-        headers.get_all(name).iter().filter_map(|value| value.to_str().ok()).any(|value| {
-            value.split(',').any(|word| word.trim().eq_ignore_ascii_case(wanted))
-        })
+        headers
+            .get_all(name)
+            .iter()
+            .filter_map(|value| value.to_str().ok())
+            .any(|value| value.split(',').any(|word| word.trim().eq_ignore_ascii_case(wanted)))
     };
     if !says(header::CONNECTION, "upgrade") || !says(header::UPGRADE, "websocket") {
         return Err((StatusCode::UPGRADE_REQUIRED, "this address is for WebSocket (RFC 6455)\n"));

@@ -330,11 +330,23 @@ mod tests {
     #[tokio::test]
     async fn what_rfc_6455_forbids_is_refused() {
         let unmasked = [0x82, 0x01, 0x00];
-        let reserved = { let mut bytes = frame(BINARY, true, b"x"); bytes[0] |= 0x40; bytes };
+        let reserved = {
+            let mut bytes = frame(BINARY, true, b"x");
+            bytes[0] |= 0x40;
+            bytes
+        };
         let long_ping = frame(OpCode::Control(Control::Ping), true, &[0; 126]);
         let stray = frame(OpCode::Data(Data::Continue), true, b"x");
-        let unknown = { let mut bytes = frame(BINARY, true, b"x"); bytes[0] = 0x83; bytes };
-        let nested = { let mut bytes = frame(BINARY, false, b"x"); bytes.extend(frame(BINARY, true, b"y")); bytes };
+        let unknown = {
+            let mut bytes = frame(BINARY, true, b"x");
+            bytes[0] = 0x83;
+            bytes
+        };
+        let nested = {
+            let mut bytes = frame(BINARY, false, b"x");
+            bytes.extend(frame(BINARY, true, b"y"));
+            bytes
+        };
         for bytes in [&unmasked[..], &reserved, &long_ping, &stray, &unknown, &nested] {
             assert!(matches!(read_all(bytes, 1000).await, Err(SocketError::Protocol { .. })), "{bytes:?}");
         }

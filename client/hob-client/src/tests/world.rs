@@ -1,18 +1,15 @@
 //! A small world: naive boxes that keep, push and forget; devices that carry out their outputs in order; a clock that
 //! jumps. Nothing of `hob-relay` is used: what clients need of a box is written down here a second time.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
 use bytes::Bytes;
-use ed25519_dalek::SigningKey;
-use hob_protocol::address::{Address, AddressRecord};
+use hob_protocol::address::Address;
 use hob_protocol::code::{Code, Refused};
 use hob_protocol::envelope::Envelope;
-use hob_protocol::frame::{ClientBody, ClientFrame, Hello, Limits, ServerBody, ServerFrame};
-use hob_protocol::ids::{
-    BoxIdentity, DeliveryToken, DeviceKey, EnvelopeId, InvitationId, InvitationSecret, MailboxId, MemberId, TokenHash,
-};
+use hob_protocol::frame::{ClientBody, ClientFrame, ServerBody, ServerFrame};
+use hob_protocol::ids::{BoxIdentity, DeliveryToken, EnvelopeId, InvitationId, InvitationSecret, MailboxId, MemberId};
 use hob_protocol::invitation::Invitation;
 use hob_protocol::transcript::{self, BoundTo, Exporter};
 use rand_chacha::ChaCha20Rng;

@@ -101,7 +101,8 @@ fn ids_and_proofs(all: &mut Map<String, Value>) {
     add("prove_native", with(over.clone(), native));
     let web = signed(&prove(&NONCE, &identity(), BoundTo::Origin(ORIGIN)), &device_signing_key());
     add("prove_web", with(over, with(web, json!({ "origin": ORIGIN }))));
-    let over = json!({ "secret": hex(secret().expose()), "device_key": hex(device().0), "identity": hex(identity().0) });
+    let over =
+        json!({ "secret": hex(secret().expose()), "device_key": hex(device().0), "identity": hex(identity().0) });
     let mac = |exporter| json!({ "mac": hex(redeem_mac(&secret(), &device(), &identity(), exporter)) });
     let exporter = json!({ "exporter": hex(EXPORTER.0) });
     add("redeem_mac_native", with(over.clone(), with(exporter, mac(Some(&EXPORTER)))));
@@ -220,11 +221,7 @@ fn server_frames() -> Vec<ServerBody> {
         ServerBody::Admitted { member: MemberId([0xaa; 16]), mailbox },
         ServerBody::Proved { mailbox, wants_token_list: true, wants_bundle: true },
         ServerBody::Accepted { ttl: Duration::from_secs(19_800), duplicate: true },
-        ServerBody::Push {
-            id: envelope().id_in(&mailbox),
-            envelope: envelope(),
-            ttl: Duration::from_secs(19_799),
-        },
+        ServerBody::Push { id: envelope().id_in(&mailbox), envelope: envelope(), ttl: Duration::from_secs(19_799) },
         ServerBody::CaughtUp,
         ServerBody::Done,
         ServerBody::Bundle { bundle: Bytes::from_static(b"a bundle") },
@@ -300,4 +297,36 @@ fn every_kind_of_frame_has_a_vector() {
             assert!(computed.contains_key(&format!("{side}_{name}")), "{side}_{name}");
         }
     }
+}
+
+fn unhex(value: &Value) -> Vec<u8> {
+    HEXLOWER.decode(value.as_str().unwrap().as_bytes()).unwrap()
+}
+
+#[test]
+fn what_clients_say_to_each_other_reads_by_the_descriptions_that_the_document_prints() {
+    let vectors: Value = serde_json::from_str(&read("docs/vectors.json")).unwrap();
+    let file = proto::between_clients();
+    let record = &vectors["sealing_device_record"];
+    let fields = proto::read(&file, "DeviceRecord", &unhex(&record["bytes"]));
+    assert_eq!(fields["olm_identity"], record["olm_identity"]);
+    assert_eq!(fields["mailbox"], record["mailbox"]);
+    assert_eq!(fields["device_key"], hex(device().0));
+
+    let bundle = &vectors["sealing_bundle"];
+    let signed = proto::read(&file, "SignedBundle", &unhex(&bundle["bytes"]));
+    let fields = proto::read(&file, "Bundle", &unhex(&signed["bundle"]));
+    assert_eq!(fields["record"], record["bytes"]);
+    for name in ["prekey_id", "prekey", "olm_fallback", "suites", "generation", "expires_at_s"] {
+        assert_eq!(fields[name], bundle[name], "{name}");
+    }
+    let message = Transcript::new("hob/1 bundle").sized(&unhex(&signed["bundle"]));
+    assert!(message.is_signed_by(device().as_bytes(), &unhex(&signed["signature"])));
+
+    let inner = &vectors["sealing_inner"];
+    let fields = proto::read(&file, "Inner", &unhex(&inner["bytes"]));
+    assert_eq!(fields["text"]["text"], inner["text"]);
+    assert_eq!(fields["introduction"]["name"], inner["name"]);
+    assert_eq!(fields["introduction"]["mac"], vectors["sealing_introduction_mac"]["mac"]);
+    assert_eq!(fields["conversation"], vectors["sealing_conversation"]["conversation"]);
 }

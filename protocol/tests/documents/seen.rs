@@ -26,7 +26,8 @@ fn every_field_of_a_frame_and_of_a_log_event_is_named_in_what_the_box_sees() {
 #[test]
 fn what_the_box_sees_names_no_field_that_does_not_exist() {
     let all = everything();
-    let messages: BTreeSet<&str> = all.iter().filter_map(|field| field.rsplit_once('.')).map(|(name, _)| name).collect();
+    let messages: BTreeSet<&str> =
+        all.iter().filter_map(|field| field.rsplit_once('.')).map(|(name, _)| name).collect();
     let named = quoted(&read(DOCUMENT));
     let looks_like_a_field = |name: &&String| name.rsplit_once('.').is_some_and(|(name, _)| messages.contains(name));
     let stale: Vec<_> = named.iter().filter(looks_like_a_field).filter(|name| !all.contains(*name)).collect();

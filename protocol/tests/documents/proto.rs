@@ -4,6 +4,8 @@ use prost_types::field_descriptor_proto::{Label, Type};
 use prost_types::{DescriptorProto, FieldDescriptorProto, FileDescriptorProto};
 use serde_json::{Map, Value, json};
 
+use crate::repository;
+
 /// The description of the frames.
 pub fn frames() -> FileDescriptorProto {
     compile("hob.proto", concat!(env!("CARGO_MANIFEST_DIR"), "/proto"))
@@ -12,6 +14,16 @@ pub fn frames() -> FileDescriptorProto {
 /// The description of the log's events.
 pub fn events() -> FileDescriptorProto {
     compile("events.proto", concat!(env!("CARGO_MANIFEST_DIR"), "/../appliance/hob-relay/proto"))
+}
+
+/// The description of what clients say to each other, as `docs/protocol.md` prints it.
+pub fn between_clients() -> FileDescriptorProto {
+    let document = repository::read("docs/protocol.md");
+    let blocks = document.split("```protobuf\n").skip(1).filter_map(|rest| rest.split("```").next());
+    let source = format!("syntax = \"proto3\";\n{}", blocks.collect::<String>());
+    let folder = env!("CARGO_TARGET_TMPDIR");
+    std::fs::write(std::path::Path::new(folder).join("printed.proto"), source).unwrap();
+    compile("printed.proto", folder)
 }
 
 fn compile(file: &str, folder: &str) -> FileDescriptorProto {
@@ -82,6 +94,7 @@ fn is_length_delimited(field: &FieldDescriptorProto) -> bool {
 fn wire_type(field: &FieldDescriptorProto) -> u64 {
     match field.r#type() {
         Type::Fixed64 => 1,
+        Type::Fixed32 => 5,
         Type::Bytes | Type::String | Type::Message => 2,
         _ => 0,
     }
@@ -94,6 +107,11 @@ fn number(file: &FileDescriptorProto, field: &FieldDescriptorProto, bytes: &mut 
             let (first, rest) = bytes.split_first_chunk::<8>().unwrap();
             *bytes = rest;
             json!(u64::from_le_bytes(*first))
+        }
+        Type::Fixed32 => {
+            let (first, rest) = bytes.split_first_chunk::<4>().unwrap();
+            *bytes = rest;
+            json!(u32::from_le_bytes(*first))
         }
         Type::Bytes => json!(data_encoding::HEXLOWER.encode(take_sized(bytes))),
         Type::String => json!(std::str::from_utf8(take_sized(bytes)).unwrap()),

@@ -99,10 +99,15 @@ fn grouped(number: usize) -> String {
 #[test]
 fn every_context_string_of_the_protocol_stands_in_the_document() {
     let document = read(DOCUMENT);
-    for source in ["ids.rs", "transcript.rs", "address.rs", "printed.rs"] {
-        let source = read(&format!("protocol/src/{source}"));
-        for context in source.split("\"hob/1 ").skip(1).filter_map(|rest| rest.split('"').next()) {
-            let context = format!("hob/1 {context}");
+    let protocol = ["ids", "transcript", "address", "printed"].map(|name| format!("protocol/src/{name}.rs"));
+    let client = ["record", "bundle", "introduce", "contacts", "trust"];
+    let client = client.map(|name| format!("client/hob-client/src/{name}.rs"));
+    for path in protocol.iter().chain(&client) {
+        let source = read(path);
+        let contexts = source.split("\"hob/1 ").skip(1).filter_map(|rest| rest.split('"').next());
+        assert!(source.contains("\"hob/1 "), "{path} has a context");
+        for context in contexts {
+            let context = format!("hob/1 {}", context.trim_end_matches("\\0"));
             assert!(document.contains(&context), "{DOCUMENT} does not say what \"{context}\" is for");
         }
     }
