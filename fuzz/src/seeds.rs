@@ -83,10 +83,7 @@ fn client_frames() -> Vec<(&'static str, ClientBody)> {
         ("credit", ClientBody::Credit { envelopes: 64 }),
         ("grant", ClientBody::TokenGrant(grant(TokenKind::Contact))),
         ("revoke", ClientBody::TokenRevoke { token_hash: TokenHash([4; 32]) }),
-        (
-            "list",
-            ClientBody::TokenList { grants: vec![grant(TokenKind::Contact), grant(TokenKind::Introduction)] },
-        ),
+        ("list", ClientBody::TokenList { grants: vec![grant(TokenKind::Contact), grant(TokenKind::Introduction)] }),
         ("publish", ClientBody::BundlePublish { bundle: vec![7; 300].into(), ttl: Duration::from_secs(3600) }),
         ("fetch", ClientBody::BundleFetch { token: DeliveryToken([1; 32]) }),
         ("ping", ClientBody::Ping),

@@ -21,7 +21,7 @@ pub struct Invitation {
     pub box_identity: BoxIdentity,
     /// Where the box can be reached; one to three.
     pub addresses: Vec<Address>,
-    /// Unix time in seconds.
+    /// Unix time in seconds; 0: the box had no clock when it made it, and decides by itself.
     pub expires_at_s: u64,
 }
 

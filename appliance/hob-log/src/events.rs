@@ -45,7 +45,7 @@ pub enum EventsError {
     #[error("the events database refused")]
     Sled(#[source] sled::Error),
     /// sled panicked.
-    #[error("the events database panicked")]
+    #[error("the events database gave up")]
     Panicked,
     /// The file system says no.
     #[error("the events folder cannot be used")]
@@ -409,7 +409,7 @@ impl Indexer {
         if let Some(thread) = self.thread.take()
             && thread.join().is_err()
         {
-            tracing::error!("the thread of the events databases panicked; they are rebuilt by the next start");
+            tracing::error!("the thread of the events databases ended; they are rebuilt by the next start");
         }
     }
 

@@ -14,7 +14,7 @@
 //! - [`events`]: sled, brought up to the journal and rebuilt from it.
 //! - [`keys`]: the box key, the shred secret, and how a key is destroyed; [`splitter`] spreads the secret.
 //! - [`recovery`]: what a start finds: torn tails are cut, damaged middles quarantined, both counted.
-//! - [`verify`]: the same, offline and without changing anything.
+//! - [`mod@verify`]: the same, offline and without changing anything.
 //! - [`files`]: the thin layer over the file system, and the recording one that the tests look through.
 
 pub mod disk;
@@ -237,5 +237,5 @@ pub const WINDOW_LENGTH: Duration = hob_protocol::limits::WINDOW_LENGTH;
 /// The most that one commit should bring, in bytes.
 pub const COMMIT_BYTES_MAX: usize = 256 * 1024;
 
-/// The longest that a commit is collected while more is coming.
+/// The shortest time between two commits: what comes sooner is collected.
 pub const COMMIT_COLLECTS_FOR: Duration = Duration::from_millis(5);

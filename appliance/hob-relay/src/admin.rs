@@ -12,6 +12,9 @@ use crate::event::{LedgerEvent, disk};
 use crate::status::Status;
 use crate::{Effect, Effects, Relay, Waiting};
 
+/// No box ran before this: a wall clock that says less is not set. 2026-01-01.
+const FIRST_RELEASE_UNIX_S: u64 = 1_767_225_600;
+
 /// A question or an order.
 #[derive(Debug, Clone)]
 pub enum Ask {
@@ -50,7 +53,7 @@ pub enum Answer {
         invitation: InvitationId,
         /// Its secret.
         secret: InvitationSecret,
-        /// Unix time in seconds, by the box's clock.
+        /// Unix time in seconds, by the box's clock; 0 if the box has none.
         expires_at_s: u64,
     },
     /// It is done.
@@ -125,7 +128,9 @@ impl Relay {
             OpenInvitation { secret: secret.clone(), expires_at: now.ledger_time.plus(expires_in), redeemed: None };
         self.append_ledger(open.event(&id), effects);
         self.invitations.insert(id, open);
-        let expires_at_s = (now.unix_ms / 1000).saturating_add(expires_in.as_secs());
+        // A box without a clock does not pretend to know the date; whether the invitation is good, it knows all the same.
+        let knows_the_date = now.unix_ms / 1000 >= FIRST_RELEASE_UNIX_S;
+        let expires_at_s = if knows_the_date { (now.unix_ms / 1000).saturating_add(expires_in.as_secs()) } else { 0 };
         Answer::Invited { invitation: id, secret, expires_at_s }
     }
 

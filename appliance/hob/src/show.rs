@@ -65,8 +65,11 @@ pub fn invitation(data: &Path, invitation: &Invitation) -> Result<Shown, ShowErr
     Ok(Shown::OnTerminal)
 }
 
-/// Unix seconds as RFC 3339 in UTC.
+/// Unix seconds as RFC 3339 in UTC; 0 is a time that the box does not know.
 pub fn expires(unix_s: u64) -> String {
+    if unix_s == 0 {
+        return "a time this box cannot tell yet, since its clock is not set".to_owned();
+    }
     let seconds = i64::try_from(unix_s).unwrap_or(i64::MAX);
     jiff::Timestamp::from_second(seconds).map_or_else(|_| "the end of time".to_owned(), |time| time.to_string())
 }

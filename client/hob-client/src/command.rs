@@ -132,7 +132,8 @@ impl Client {
         if self.state.home.is_some() {
             return Err(CommandError::AlreadyJoined);
         }
-        if invitation.expires_at_s <= now_ms / 1000 {
+        // 0: the box had no clock when it made the invitation, and decides by itself.
+        if invitation.expires_at_s > 0 && invitation.expires_at_s <= now_ms / 1000 {
             return Err(CommandError::InvitationExpired);
         }
         let mut s = Step::new(now_ms, rng);
@@ -190,7 +191,8 @@ impl Client {
     /// Makes whoever showed this code a contact under a local name.
     ///
     /// # Errors
-    /// [`CommandError`]: not joined, a bad or taken name, the own code, a code that was used already.
+    /// [`CommandError`]: not joined, a bad or taken name, the own code, a code that was used already. A fresh code of a
+    /// contact, added under the contact's name, renews the contact's token.
     pub fn add_contact(
         &mut self,
         now_ms: u64,
@@ -205,8 +207,14 @@ impl Client {
             return Err(CommandError::OwnCode);
         }
         if let Some(person) = self.state.person(&code.member_key) {
-            let name = person.name.clone();
-            return Err(CommandError::CodeAlreadyUsed { name });
+            let known_as = person.name.clone();
+            if known_as == name && self.take_fresh_code(code, is_home) {
+                let mut s = Step::new(now_ms, rng);
+                self.welcome(&code.device_key, &mut s);
+                s.dirty = true;
+                return Ok(self.settle(s));
+            }
+            return Err(CommandError::CodeAlreadyUsed { name: known_as });
         }
         if self.state.person_named(name).is_ok() {
             return Err(CommandError::NameTaken { name: name.to_owned() });
@@ -244,7 +252,20 @@ impl Client {
         Ok(self.settle(s))
     }
 
-    /// Makes a requester a contact: its messages come as [`Output::Message`](crate::Output::Message), receipts go out.
+    /// A contact whose token is not taken any more showed a fresh code: it takes the old token's place.
+    fn take_fresh_code(&mut self, code: &ContactCode, is_home: bool) -> bool {
+        let Some(peer) = self.state.peer_mut(&code.device_key) else { return false };
+        let is_fresh = peer.member == code.member_key && peer.introduction.as_ref() != Some(&code.introduction_token);
+        if is_fresh {
+            peer.introduction = Some(code.introduction_token.clone());
+            peer.their_token = None;
+            peer.box_identity = code.box_identity;
+            peer.addresses = if is_home { Vec::new() } else { code.addresses.clone() };
+        }
+        is_fresh
+    }
+
+    /// Makes a requester a contact: its messages come as [`Output::Message`], receipts go out.
     /// Without a name, the proposed one is taken. Answers the local name.
     ///
     /// # Errors
@@ -305,7 +326,7 @@ impl Client {
         Ok(self.settle(s))
     }
 
-    /// Writes a message. It is in the outbox, for good, once the first [`Output::Save`](crate::Output::Save) is done;
+    /// Writes a message. It is in the outbox, for good, once the first [`Output::Save`] is done;
     /// [`Client::status_of`] and the notices tell how it stands.
     ///
     /// # Errors

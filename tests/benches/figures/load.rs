@@ -51,7 +51,7 @@ pub async fn read(mut owner: Wire, wanted: usize, began: Option<Instant>) -> Vec
                 // As a real client does: what came together is acknowledged together.
                 if acknowledged.len() >= 16 || owner.unasked.is_empty() {
                     let ids = std::mem::take(&mut acknowledged);
-                    owner.send(ClientBody::Acknowledge { ids }).await;
+                    owner.tell(ClientBody::Acknowledge { ids }).await;
                 }
             }
             ServerBody::CaughtUp | ServerBody::Done => {}

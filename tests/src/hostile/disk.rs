@@ -213,7 +213,7 @@ fn set_modes(folder: &Path, folders: u32, files: u32) {
 
 /// On a real file system of its own, small or read-only, in a user and mount namespace.
 ///
-/// Not everywhere may users make one, so these run by recipe: `tests/recipes/small-disk.sh`.
+/// Not everywhere may users make one, so these run by recipe: `tests/recipes/small-disk`.
 mod small_disk {
     use super::*;
 
@@ -224,7 +224,7 @@ mod small_disk {
     }
 
     #[tokio::test]
-    #[ignore = "needs user namespaces: tests/recipes/small-disk.sh"]
+    #[ignore = "needs user namespaces: tests/recipes/small-disk"]
     async fn a_real_disk_without_room_refuses_what_is_new_and_delivers_what_was_accepted() {
         let folder = tempfile::tempdir().unwrap();
         let mount = format!("mount -t tmpfs -o size=48m,mode=700 hob {} && exec \"$@\"", folder.path().display());
@@ -264,7 +264,7 @@ mod small_disk {
     }
 
     #[tokio::test]
-    #[ignore = "needs user namespaces: tests/recipes/small-disk.sh"]
+    #[ignore = "needs user namespaces: tests/recipes/small-disk"]
     async fn a_folder_on_a_read_only_disk_stops_the_start_with_a_sentence() {
         let mut hob = HobBox::fresh();
         let (device, owner, token) = reachable(&hob).await;

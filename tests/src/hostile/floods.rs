@@ -8,7 +8,7 @@ use hob_tests::boxes::{HobBox, Start, wait_within};
 use hob_tests::chat::Person;
 use hob_tests::measure::resident_kib;
 use hob_tests::people::{Device, drain, envelope, reachable, submit_new};
-use hob_tests::wire::{Wire, handshake};
+use hob_tests::wire::{Wire, client_hello, handshake};
 use rustix::process::Resource;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -189,11 +189,13 @@ async fn after_three_hundred_garbage_connections_a_member_joins_from_the_same_ad
     let mut hob = HobBox::fresh();
     let (link, second_link) = (hob.invite(), hob.invite());
     let mut garbage = Vec::new();
+    let hello = client_hello();
     for number in 0_u32..300 {
         let mut stream = TcpStream::connect(hob.address).await.unwrap();
-        let nonsense: &[u8] = match number % 3 {
+        let nonsense: &[u8] = match number % 4 {
             0 => b"",
             1 => b"\x16\x03\x01\x02\x00\x01",
+            2 => &hello,
             _ => b"\x00\xff garbage \xff\xff\xff\xff",
         };
         // Some are closed at once, which is what garbage deserves.

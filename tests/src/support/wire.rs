@@ -69,6 +69,18 @@ impl ServerCertVerifier for AnyCertificate {
 
 /// TLS 1.3 as Hob's clients speak it.
 pub fn tls() -> TlsConnector {
+    TlsConnector::from(tls_config())
+}
+
+/// The first flight of a good handshake, of which nothing else follows.
+pub fn client_hello() -> Vec<u8> {
+    let mut client = rustls::ClientConnection::new(tls_config(), ServerName::try_from("hob.invalid").unwrap()).unwrap();
+    let mut hello = Vec::new();
+    client.write_tls(&mut hello).unwrap();
+    hello
+}
+
+fn tls_config() -> Arc<ClientConfig> {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let mut config = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_protocol_versions(&[&rustls::version::TLS13])
@@ -77,7 +89,7 @@ pub fn tls() -> TlsConnector {
         .with_custom_certificate_verifier(Arc::new(AnyCertificate(provider)))
         .with_no_client_auth();
     config.resumption = rustls::client::Resumption::disabled();
-    TlsConnector::from(Arc::new(config))
+    Arc::new(config)
 }
 
 pub type Socket = WebSocketStream<TlsStream<TcpStream>>;
@@ -182,6 +194,11 @@ impl Wire {
         let request = self.next_request;
         self.raw(ClientFrame { request, body }.encode()).await;
         request
+    }
+
+    /// Sends what wants no answer.
+    pub async fn tell(&mut self, body: ClientBody) {
+        self.raw(ClientFrame { request: 0, body }.encode()).await;
     }
 
     /// Sends any bytes as a message.

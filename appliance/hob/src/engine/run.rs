@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hob_log::{LogNotice, Writer, WriterEvent, WriterHandle};
 use hob_protocol::address::{Address, AddressRecord};
@@ -20,6 +20,9 @@ use crate::identity::Identity;
 
 /// Commands taken at once: enough to share a commit, few enough to answer soon.
 const AT_ONCE: usize = 256;
+
+/// How long acknowledgements wait for company.
+const RIDES_FOR: Duration = Duration::from_millis(100);
 
 /// An address record is good for as long as this, and signed anew at every start.
 const ADDRESSES_GOOD_FOR: Duration = Duration::from_secs(30 * 24 * 3600);
@@ -40,6 +43,8 @@ pub(super) struct Task {
     asked: HashMap<u64, oneshot::Sender<Answer>>,
     last_request: u64,
     batch: Vec<(Ticket, Append)>,
+    /// When what rides along in the batch goes without company.
+    pub(super) rides_until: Option<Instant>,
 }
 
 impl Task {
@@ -67,6 +72,7 @@ impl Task {
             asked: HashMap::new(),
             last_request: 0,
             batch: Vec::new(),
+            rides_until: None,
         }
     }
 
@@ -108,11 +114,19 @@ impl Task {
         self.carry_out(effects);
     }
 
-    /// What was asked of the log goes to its thread in one piece, so that it shares a commit.
+    /// What was asked of the log goes to its thread in one piece, so that it shares a commit. Acknowledgements and
+    /// expiries alone, for which nobody waits, wait here for the next piece, but not long: each piece wakes a thread.
     fn hand_over(&mut self) {
-        if !self.batch.is_empty() {
+        if self.batch.is_empty() {
+            return;
+        }
+        let awaited = self.batch.iter().any(|(_, append)| append.is_awaited());
+        if awaited || self.batch.len() >= AT_ONCE || self.rides_until.is_some_and(|until| until <= Instant::now()) {
+            self.rides_until = None;
             let now = self.now();
             self.writer.append(now, std::mem::take(&mut self.batch));
+        } else if self.rides_until.is_none() {
+            self.rides_until = Some(Instant::now() + RIDES_FOR);
         }
     }
 
@@ -234,6 +248,7 @@ impl Task {
     async fn stop(&mut self, back_in: Duration, reply: oneshot::Sender<()>) {
         let now = self.now();
         self.input(now, Input::GoingDown { back_in });
+        self.rides_until = Some(Instant::now());
         self.hand_over();
         let checkpoint = self.clock.checkpoint(self.clocks.monotone(), self.clocks.unix_ms());
         self.writer.checkpoint(checkpoint);

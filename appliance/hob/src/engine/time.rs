@@ -1,6 +1,6 @@
 //! When the engine wakes, checkpoints its clock, and believes a time.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hob_protocol::ids::MemberId;
 use hob_relay::Input;
@@ -27,8 +27,9 @@ impl Task {
         let now = self.clock.now(self.clocks.monotone(), self.clocks.unix_ms()).box_time;
         let alarms = &self.alarms;
         let next = alarms.relay.unwrap_or(BoxTime(u64::MAX)).min(alarms.log_tick).min(alarms.checkpoint);
+        let rides = self.rides_until.map_or(Duration::MAX, |until| until.saturating_duration_since(Instant::now()));
         // A demo clock may run so fast that the nap rounds to nothing: a millisecond keeps the loop from spinning.
-        self.clocks.real(next.since(now)).max(Duration::from_millis(1))
+        self.clocks.real(next.since(now)).min(rides).max(Duration::from_millis(1))
     }
 
     /// Does what is due.

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use rustls::ServerConfig;
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
-use tokio_rustls::TlsAcceptor;
+use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::server::TlsStream;
 
 use crate::engine::Engine;
@@ -20,7 +21,11 @@ use crate::net::door::{Door, Pass};
 use crate::net::{pages, tls};
 
 /// Handshakes computed at the same time: each needs memory for its duration.
-const HANDSHAKES_MAX: usize = 16;
+const HANDSHAKES_MAX: usize = 32;
+
+/// How long a handshake keeps its place among those. One that is slower goes on without: it waits for the other side,
+/// and nobody may hold up the others by not speaking.
+const HANDSHAKE_PLACE_FOR: Duration = Duration::from_millis(100);
 
 /// How long a connection has for its TLS handshake, and again for its request's headers.
 const SLOW_AFTER: Duration = Duration::from_secs(10);
@@ -32,7 +37,7 @@ const NO_DESCRIPTOR_PAUSE: Duration = Duration::from_millis(100);
 pub struct Endpoint {
     pub(crate) engine: Engine,
     spki: Vec<u8>,
-    acceptor: TlsAcceptor,
+    tls: Arc<ServerConfig>,
     door: Arc<Door>,
     handshakes: Semaphore,
     router: axum::Router,
@@ -53,13 +58,12 @@ impl Endpoint {
     /// # Errors
     /// If the certificate and its key do not fit each other.
     pub fn new(engine: Engine, gate: GateConfig) -> Result<Arc<Self>, rustls::Error> {
-        let config: Arc<ServerConfig> = tls::server_config(engine.identity())?;
+        let tls = tls::server_config(engine.identity())?;
         let spki = engine.identity().spki.clone();
         let door = Door::open(gate, engine.clocks());
-        let acceptor = TlsAcceptor::from(config);
         let handshakes = Semaphore::new(HANDSHAKES_MAX);
         let router = pages::router(engine.clone());
-        Ok(Arc::new(Self { engine, spki, acceptor, door, handshakes, router }))
+        Ok(Arc::new(Self { engine, spki, tls, door, handshakes, router }))
     }
 }
 
@@ -140,8 +144,17 @@ async fn shake_hands(endpoint: &Endpoint, stream: TcpStream, mut pass: Pass) -> 
             explain_plain_http(&mut stream).await;
             return None;
         }
-        let _permit = endpoint.handshakes.acquire().await.ok()?;
-        endpoint.acceptor.accept(stream).await.ok()
+        // The client's hello is waited for without a place: whoever opens connections and says nothing takes none.
+        let hello = LazyConfigAcceptor::new(rustls::server::Acceptor::default(), stream).await.ok()?;
+        let place = endpoint.handshakes.acquire().await.ok()?;
+        let mut accepting = pin!(hello.into_stream(Arc::clone(&endpoint.tls)));
+        match tokio::time::timeout(HANDSHAKE_PLACE_FOR, &mut accepting).await {
+            Ok(accepted) => accepted.ok(),
+            Err(_) => {
+                drop(place);
+                accepting.await.ok()
+            }
+        }
     };
     tokio::select! {
         tls = tokio::time::timeout(SLOW_AFTER, shake) => tls.ok().flatten().map(|tls| (tls, pass)),
