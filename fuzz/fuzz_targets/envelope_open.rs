@@ -37,9 +37,9 @@ fuzz_target!(|bytes: &[u8]| {
 /// Anything of an envelope's size.
 fn whole(bytes: &[u8]) {
     let Some(size) = Envelope::size_for(bytes.len()) else { return };
-    let mut sealed = bytes.to_vec();
-    sealed.resize(size, 0);
-    let envelope = Envelope::new(Bytes::from(sealed)).expect("one of the six sizes");
+    let mut padded = bytes.to_vec();
+    padded.resize(size, 0);
+    let envelope = Envelope::new(Bytes::from(padded)).expect("one of the six sizes");
     // Only the seed opens: a good envelope for this very prekey.
     if let Ok(opened) = outer::open_envelope(&ME, |_| Some(PREKEY.0.clone()), &envelope) {
         sealed(&opened);

@@ -208,13 +208,23 @@ impl Relay {
             (Some(Binding::Native) | None, _) => {
                 BoundTo::Exporter(exporter.ok_or(Refused::finally(Code::ExporterMissing))?)
             }
-            (Some(Binding::Web), Some(origin)) => BoundTo::Origin(origin),
-            (Some(Binding::Web), None) => return Err(Refused::finally(Code::BadProof)),
+            (Some(Binding::Web), Some(origin)) if self.is_own_origin(origin) => BoundTo::Origin(origin),
+            // A proof made for another site, which somebody who sits there passes on.
+            (Some(Binding::Web), _) => return Err(Refused::finally(Code::BadProof)),
         };
         let message = prove(nonce, &self.identity, bound_to);
         if !message.is_signed_by(proof.device_key.as_bytes(), &proof.signature) {
             return Err(Refused::finally(Code::BadProof));
         }
         known.map(|(number, _)| number).ok_or(Refused::finally(Code::NotAMember))
+    }
+
+    /// Whether a browser that talks to this box would say that it is there (RFC 6454, section 6.2).
+    fn is_own_origin(&self, origin: &str) -> bool {
+        let Some(host_and_port) = origin.strip_prefix("https://") else { return false };
+        self.addresses.iter().flat_map(|record| &record.addresses).any(|address| {
+            let address = address.as_str();
+            host_and_port == address || address.strip_suffix(":443") == Some(host_and_port)
+        })
     }
 }

@@ -278,6 +278,19 @@ impl Relay {
         }
     }
 
+    /// A lost envelope gives its place and its owner's credit back. Its sender's device has no receipt and sends again.
+    pub(crate) fn unreadable(&mut self, now: Now, id: &EnvelopeId, effects: &mut Effects) {
+        let Some(entry) = self.pending.find(id) else { return };
+        if self.pending.stage(entry) == Some(Stage::Storing) {
+            return;
+        }
+        if let Some(removed) = self.take_out(entry, false) {
+            self.counters.expired += 1;
+            self.append(Append::Expire { place: removed.place }, None, effects);
+            self.pump(now, removed.mailbox, effects);
+        }
+    }
+
     /// Windows are gone from the log: their envelopes are forgotten here too.
     pub(crate) fn windows_destroyed(&mut self, now: Now, gone: impl Fn(u32) -> bool, effects: &mut Effects) {
         let lost: Vec<u32> = self

@@ -108,6 +108,11 @@ pub enum Input {
         /// The last ticket of the commit.
         up_to: Ticket,
     },
+    /// An envelope that was to be pushed cannot be read any more: the card lost it, or it was destroyed meanwhile.
+    Unreadable {
+        /// Its id.
+        id: EnvelopeId,
+    },
     /// Windows were destroyed: their envelopes are gone.
     WindowsDestroyed {
         /// Every window with a number below this.
@@ -347,6 +352,7 @@ impl Relay {
             // Senders' answers are released here and nowhere else: promise 1 in one line.
             Input::Durable { up_to, places } => self.durable(now, up_to, places, &mut effects),
             Input::NotStored { up_to } => self.not_stored(now, up_to, &mut effects),
+            Input::Unreadable { id } => self.unreadable(now, &id, &mut effects),
             Input::WindowsDestroyed { below } => self.windows_destroyed(now, |window| window < below, &mut effects),
             Input::WindowsLost { windows } => self.windows_lost(now, &windows, &mut effects),
             Input::Timeout => {}

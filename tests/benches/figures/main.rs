@@ -30,6 +30,7 @@ const PARTS: &[Part] = &[
     ("bytes", "bytes written to the device per envelope", stored::bytes_written),
     ("start", "a start with 100,000 pending", stored::start_with_pending),
     ("memory", "memory idle and per device", memory::idle),
+    ("windows", "memory with twelve windows", memory::twelve_windows),
 ];
 
 fn main() {

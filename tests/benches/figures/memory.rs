@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use hob_protocol::frame::{ClientBody, ServerBody, Urgency};
+use hob_tests::boxes::Start;
 use hob_tests::measure::resident_kib;
 use hob_tests::people::{Device, envelope};
 use hob_tests::wire::{Wire, tls};
 
 use crate::load::{all, readers, runtime};
-use crate::{box_for_load, figure};
+use crate::{box_for_load, figure, load_settings};
 
 const DEVICES: usize = 1000;
 
@@ -44,6 +45,32 @@ pub fn idle() {
 
 async fn join(address: std::net::SocketAddr, link: String) -> Device {
     Device::join(address, &link).await
+}
+
+/// With all twelve windows and the ledger alive: box time runs 720 times as fast, in a build that can do that.
+pub fn twelve_windows() {
+    let Some(build) = std::env::var_os("HOB_BENCH_DEMO_CLOCK") else {
+        println!("set HOB_BENCH_DEMO_CLOCK to a hob built with `--release --features demo-clock`: not measured");
+        return;
+    };
+    let start = Start { build: Some(build.into()), ..load_settings() };
+    let hob = start.arg("--demo-clock").arg("--clock-speed").arg("720").fresh();
+    runtime().block_on(async {
+        let people = readers(&hob, 1).await;
+        let mut sender = Wire::connect(hob.address).await;
+        let mut most = 0;
+        // Six hours of box time are thirty seconds; an envelope in each half hour opens its window.
+        for _ in 0..45 {
+            let ttl = Duration::from_secs(19_800);
+            let (token, envelope) = (people[0].token.clone(), envelope(2048));
+            let body = ClientBody::Submit { token, envelope, ttl, urgency: Urgency::Quiet, online_only: false };
+            assert!(matches!(sender.ask(body).await, ServerBody::Accepted { .. }));
+            most = most.max(hob.status("windows"));
+            tokio::time::sleep(Duration::from_millis(800)).await;
+        }
+        figure("windows alive at most", most as f64, "");
+        figure("idle, with them and the ledger", resident_kib(hob.pid()) as f64 / 1024.0, "MiB");
+    });
 }
 
 /// Sends 64 KiB to a hundred connections, each through its own token.

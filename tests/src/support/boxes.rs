@@ -84,6 +84,8 @@ pub struct Start {
     pub wrapper: Vec<String>,
     /// The port; 0 for a free one.
     pub port: u16,
+    /// Another build of `hob` than the one beside the test.
+    pub build: Option<PathBuf>,
 }
 
 impl Start {
@@ -109,7 +111,7 @@ impl Start {
 
     /// `hob serve` over a folder, not yet started.
     pub fn command(&self, data: &Path) -> Command {
-        let hob = program("hob");
+        let hob = self.build.clone().unwrap_or_else(|| program("hob"));
         let mut command = match self.wrapper.split_first() {
             Some((first, rest)) => {
                 let mut command = Command::new(first);

@@ -1,3 +1,5 @@
+use hob_protocol::address::Address;
+
 use super::*;
 
 #[test]
@@ -181,4 +183,34 @@ fn after_a_new_epoch_owners_are_asked_for_tokens_and_bundle_and_nobody_gets_a_st
         _ => None,
     });
     assert_eq!(hello, Some(vec![1_790_000_000]));
+}
+
+#[test]
+fn a_web_device_proves_itself_at_the_boxs_own_origin_and_at_no_other() {
+    let mut world = World::new();
+    let addresses = ["box.example:443", "192.0.2.7:8443"].map(|text| Address::parse(text).unwrap()).to_vec();
+    world.input(Input::Addresses(AddressRecord::sign(&device(9), addresses, 1, 0)));
+    let (invitation, secret) = world.invitation();
+    let conn = world.connect();
+    let device_key = key_of(&device(1));
+    let mac = redeem_mac(&secret, &device_key, &IDENTITY, None);
+    let label = "ada".to_owned();
+    world.say(conn, ClientBody::Redeem { invitation, device_key, label, binding: Binding::Web, mac });
+    assert!(matches!(world.last(conn), ServerBody::Admitted { .. }));
+    let origins = [
+        ("https://box.example", true),
+        ("https://192.0.2.7:8443", true),
+        ("https://evil.example", false),
+        ("http://box.example", false),
+        ("https://box.example:8443", false),
+    ];
+    for (origin, is_good) in origins {
+        let conn = world.connect();
+        let message = prove(&world.nonce(conn), &IDENTITY, BoundTo::Origin(origin));
+        let (signature, origin) = (message.sign(&device(1)), Some(origin.to_owned()));
+        world.say(conn, ClientBody::Prove { device_key, signature, origin: origin.clone(), clock_ms: 0 });
+        let proved =
+            world.sent.iter().any(|(to, frame)| *to == conn && matches!(frame.body, ServerBody::Proved { .. }));
+        assert_eq!(proved, is_good, "{origin:?}");
+    }
 }

@@ -140,3 +140,17 @@ fn clients_are_told_before_the_box_goes_down_and_nothing_new_is_taken() {
     world.submit(sender, &ada.token, envelope(1));
     assert_eq!(world.last_code(sender), Some(Code::Restarting));
 }
+
+#[test]
+fn an_envelope_that_the_card_lost_gives_its_owners_credit_back_and_may_be_submitted_again() {
+    let mut world = World::new();
+    let ada = world.home(1);
+    world.say(ada.owner, ClientBody::Credit { envelopes: 1 });
+    let sender = world.connect();
+    world.submit(sender, &ada.token, envelope(1));
+    world.submit(sender, &ada.token, envelope(2));
+    world.input(Input::Unreadable { id: envelope(1).id_in(&ada.mailbox) });
+    assert_eq!(ids(&world, ada.owner), [1, 2].map(|byte| envelope(byte).id_in(&ada.mailbox)));
+    world.submit(sender, &ada.token, envelope(1));
+    assert!(accepted(false)(world.last(sender)));
+}

@@ -23,6 +23,7 @@ use hob_log::{
 };
 use hob_protocol::address::Address;
 use hob_protocol::frame::{ClientFrame, FrameError};
+use hob_protocol::ids::EnvelopeId;
 use hob_protocol::transcript::Exporter;
 use hob_relay::admin::{Answer, Ask};
 use hob_relay::clock::BoxClock;
@@ -68,6 +69,7 @@ pub enum StartError {
 enum Command {
     Opened { conn: ConnId, outbox: Arc<Outbox>, exporter: Exporter, signature: Bytes },
     Frames { conn: ConnId, frames: Vec<Result<ClientFrame, FrameError>> },
+    Unreadable { id: EnvelopeId },
     Closed { conn: ConnId },
     Ask { ask: Ask, reply: oneshot::Sender<Answer> },
     Addresses(Vec<Address>),
@@ -181,6 +183,14 @@ impl Engine {
     /// Frames came on a connection. Waits while too many wait already: that slows the connection down.
     pub async fn frames(&self, conn: ConnId, frames: Vec<Result<ClientFrame, FrameError>>) -> Result<(), Stopped> {
         self.tell(Command::Frames { conn, frames }).await
+    }
+
+    /// An envelope that was to be pushed could not be read.
+    ///
+    /// # Errors
+    /// If the box is going down.
+    pub async fn unreadable(&self, id: EnvelopeId) -> Result<(), Stopped> {
+        self.tell(Command::Unreadable { id }).await
     }
 
     /// A connection is gone.

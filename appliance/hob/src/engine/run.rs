@@ -145,6 +145,10 @@ impl Task {
                     self.input(now, input);
                 }
             }
+            Command::Unreadable { id } => {
+                tracing::warn!("an envelope could not be read from the log; its sender's device will send it again");
+                self.input(now, Input::Unreadable { id });
+            }
             Command::Closed { conn } => {
                 self.outboxes.remove(&conn);
                 self.input(now, Input::Closed { conn });

@@ -152,8 +152,10 @@ async fn write<S: AsyncRead + AsyncWrite + Unpin>(
         match out {
             Out::Frame(frame) => frame.encode_into(&mut bytes, put_binary_header),
             Out::Push(push) => {
-                if let Some(frame) = push_frame(*push) {
-                    frame.encode_into(&mut bytes, put_binary_header);
+                let id = push.id;
+                match push_frame(*push) {
+                    Some(frame) => frame.encode_into(&mut bytes, put_binary_header),
+                    None => engine.unreadable(id).await.map_err(|_| End::Gone)?,
                 }
             }
             Out::Established => {
