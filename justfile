@@ -44,6 +44,10 @@ bench-log:
 demo-clock:
     tests/recipes/demo-clock
 
+# a disk that is full, and one that is read-only, for real (namespaces; root where users may not make them)
+small-disk:
+    tests/recipes/small-disk
+
 # fuzz every target for so many seconds
 fuzz SECONDS="600":
     tests/recipes/fuzz {{SECONDS}}
