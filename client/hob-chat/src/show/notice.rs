@@ -52,7 +52,8 @@ pub fn line(notice: &Notice, spoken_for: &BTreeSet<MessageId>) -> Option<String>
             escape_line(contact)
         )),
         Notice::BadBundle { contact, why } => loud(&format!(
-            "the box of {} gave keys that are not theirs ({}). Nothing is sent to them",
+            "the box of {} handed out keys that are not good ({}). Nothing is sent to them. If they have expired: check \
+             this device's clock, or wait until {0} has been online",
             escape_line(contact),
             escape_line(why)
         )),
