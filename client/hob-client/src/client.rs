@@ -78,6 +78,7 @@ pub(crate) enum What {
     Submit { id: MessageId, to: DeviceKey, token: TokenHash },
     Fetch { device: DeviceKey, token: TokenHash },
     Grant(TokenHash),
+    Revoke(TokenHash),
     TokenList(Vec<TokenHash>),
     Publish(Published),
     Ping,
@@ -167,6 +168,7 @@ impl Client {
             What::Submit { id, to, token } => self.submit_answered(id, &to, &token, body, s),
             What::Fetch { device, token } => self.fetch_answered(link, &device, &token, body, s),
             What::Grant(token) => self.grants_answered(&[token], body, s),
+            What::Revoke(token) => self.revoke_answered(&token, body, s),
             What::TokenList(tokens) => self.grants_answered(&tokens, body, s),
             What::Publish(published) => self.publish_answered(published, body, s),
             What::Ping => {}

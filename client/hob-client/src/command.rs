@@ -66,6 +66,24 @@ pub enum CommandError {
         /// The name.
         name: String,
     },
+    /// Nothing goes to a blocked contact.
+    #[error("{name:?} is blocked: `contact unblock` first")]
+    Blocked {
+        /// The contact.
+        name: String,
+    },
+    /// No code of this device that could be withdrawn.
+    #[error("no contact code of yours is open under {id:?}: see `contact codes`")]
+    NoSuchCode {
+        /// What was asked for.
+        id: String,
+    },
+    /// Too late to withdraw it.
+    #[error("this code was used by {name:?} already: `contact block` or `contact remove` takes them out")]
+    CodeUsed {
+        /// Who used it: the local name.
+        name: String,
+    },
     /// A code shown by this very member.
     #[error("this is your own contact code: show it to somebody else")]
     OwnCode,
@@ -246,6 +264,7 @@ impl Client {
             verified: false,
             answered: was_request,
             added_ms: now_ms,
+            blocked: false,
         });
         self.welcome(&code.device_key, &mut s);
         s.dirty = true;
@@ -343,6 +362,9 @@ impl Client {
             return Err(CommandError::NotJoined);
         }
         let member = self.state.person_named(to)?.member;
+        if self.state.is_blocked(&member) {
+            return Err(CommandError::Blocked { name: to.to_owned() });
+        }
         check_text(text)?;
         let ttl_ms = options.ttl.map(check_ttl).transpose()?;
         let mut s = Step::new(now_ms, rng);

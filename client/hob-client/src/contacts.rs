@@ -28,6 +28,9 @@ pub(crate) struct Person {
     pub(crate) verified: bool,
     pub(crate) answered: bool,
     pub(crate) added_ms: u64,
+    /// Nothing of theirs is taken, nothing goes to them.
+    #[serde(default)]
+    pub(crate) blocked: bool,
 }
 
 /// One device of somebody.
@@ -241,12 +244,16 @@ impl State {
     }
 
     pub(crate) fn is_contact(&self, peer: &Peer) -> bool {
-        self.person(&peer.member).is_some()
+        self.person(&peer.member).is_some_and(|person| !person.blocked)
+    }
+
+    pub(crate) fn is_blocked(&self, member: &MemberKey) -> bool {
+        self.person(member).is_some_and(|person| person.blocked)
     }
 
     /// Requests: devices of nobody who is a contact, oldest first.
     pub(crate) fn requesters(&self) -> impl Iterator<Item = &Peer> {
-        self.peers.iter().filter(|peer| !self.is_contact(peer))
+        self.peers.iter().filter(|peer| self.person(&peer.member).is_none())
     }
 
     /// A free name, from a safe one.

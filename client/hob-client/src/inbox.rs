@@ -127,7 +127,8 @@ impl Client {
             }
             return;
         }
-        if self.state.refused.contains(&middle.sender) {
+        let is_blocked = self.state.peer(&middle.sender).is_some_and(|peer| self.state.is_blocked(&peer.member));
+        if is_blocked || self.state.refused.contains(&middle.sender) {
             return;
         }
         let message = match self.open(middle, s) {

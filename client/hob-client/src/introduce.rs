@@ -65,7 +65,7 @@ impl Client {
     pub(crate) fn admit_stranger(&mut self, record: &DeviceRecord, intro: &Introduction, s: &mut Step<'_>) -> bool {
         let device = record.device_key;
         let me = self.state.keys.device_key();
-        if record.member_key == self.state.keys.member_key() {
+        if record.member_key == self.state.keys.member_key() || self.state.is_blocked(&record.member_key) {
             return false;
         }
         let proposed = safe_name(&intro.name);
@@ -133,6 +133,7 @@ impl Client {
             verified: false,
             answered: true,
             added_ms: s.now_ms,
+            blocked: false,
         });
         let told = contact.clone();
         self.later(Output::Notice(Notice::ContactMade { contact: told }), s);

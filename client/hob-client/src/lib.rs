@@ -12,7 +12,7 @@
 //!
 //! # Layout
 //! - `client`: [`Client`], all state and one entry; `input`, `output`: what comes in and what must follow.
-//! - [`command`]: what a person does; `query`: what a shell may ask; [`view`]: the plain data of both.
+//! - [`command`]: what a person does, `people` with contacts and codes; `query`: what a shell may ask; [`view`]: the plain data of both.
 //! - [`display`]: texts of others made safe for a screen; `trust`: safety numbers.
 //! - [`seal`]: from a text to an envelope and back, one file a layer.
 //! - `keys`: this device's own; [`record`] and [`bundle`]: what others know of them; `contacts`: what is known of others.
@@ -34,6 +34,7 @@ mod link;
 mod outbox;
 mod output;
 mod owner;
+mod people;
 mod query;
 mod raw;
 pub mod record;
@@ -52,6 +53,6 @@ pub use input::{Input, Link};
 pub use output::{Done, Notice, Output, Outputs, WakeReason};
 pub use state::StateError;
 pub use view::{
-    Contact, Direction, Home, Message, MessageId, MessageStatus, Path, Refusal, Request, SafetyNumber, Summary,
-    WaitReason,
+    Contact, Direction, Home, Message, MessageId, MessageStatus, OpenCode, Path, Refusal, Request, SafetyNumber,
+    Summary, WaitReason,
 };

@@ -147,6 +147,7 @@ impl Client {
             return s.wake(self.run.home_pause_ms, WakeReason::Reconnect);
         }
         self.grant_tokens(s);
+        self.revoke_tokens(s);
         if self.run.caught_up {
             if self.state.keys.rotate(s.now_ms, s.rng) {
                 self.run.wants_bundle = true;
@@ -194,6 +195,24 @@ impl Client {
                 self.ask(Link::Owner, what, ClientBody::TokenGrant(grant), s);
             }
         }
+    }
+
+    /// Takes back what nobody is to submit by any more; the box answers alike whether it knew the token.
+    fn revoke_tokens(&mut self, s: &mut Step<'_>) {
+        for token_hash in self.state.revoked.clone() {
+            let what = What::Revoke(token_hash);
+            if !self.run.requests.values().any(|(_, pending)| *pending == what) {
+                self.ask(Link::Owner, what, ClientBody::TokenRevoke { token_hash }, s);
+            }
+        }
+    }
+
+    pub(crate) fn revoke_answered(&mut self, token: &TokenHash, body: ServerBody, s: &mut Step<'_>) {
+        if body != ServerBody::Done {
+            return self.home_refuses(body, s);
+        }
+        self.state.revoked.retain(|revoked| revoked != token);
+        s.dirty = true;
     }
 
     fn is_being_granted(&self, token: &TokenHash) -> bool {
@@ -278,6 +297,7 @@ impl Client {
             || (!self.run.wants_token_list
                 && !self.run.wants_bundle
                 && !self.state.keys.is_unpublished()
+                && self.state.revoked.is_empty()
                 && self.grants().iter().all(|(_, granted)| *granted));
         self.run.proved && self.run.caught_up && told
     }

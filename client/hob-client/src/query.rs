@@ -170,6 +170,7 @@ impl Client {
             device_keys: devices().map(|peer| peer.device).collect(),
             box_identity: devices().next().map_or(hob_protocol::ids::BoxIdentity([0; 32]), |peer| peer.box_identity),
             verified: person.verified,
+            blocked: person.blocked,
             answered: person.answered,
             added_at_ms: person.added_ms,
             unshown: unshown.filter(|item| item.standing == Standing::Unshown).count(),

@@ -3,7 +3,7 @@
 use data_encoding::BASE64_NOPAD;
 use ed25519_dalek::SigningKey;
 use hob_protocol::ids::{
-    BoxIdentity, DeliveryToken, DeviceKey, InvitationId, InvitationSecret, MailboxId, MemberId, MemberKey,
+    BoxIdentity, DeliveryToken, DeviceKey, InvitationId, InvitationSecret, MailboxId, MemberId, MemberKey, TokenHash,
 };
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serializer};
@@ -31,7 +31,9 @@ macro_rules! raw_ids {
     )*};
 }
 
-raw_ids!(BoxIdentity DeliveryToken DeviceKey InvitationId InvitationSecret MailboxId MemberId MemberKey MessageId);
+raw_ids!(
+    BoxIdentity DeliveryToken DeviceKey InvitationId InvitationSecret MailboxId MemberId MemberKey MessageId TokenHash
+);
 
 impl<const N: usize> Raw for [u8; N] {
     fn raw(&self) -> &[u8] {

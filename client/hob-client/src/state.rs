@@ -5,7 +5,9 @@
 use std::io::Write;
 
 use hob_protocol::address::Address;
-use hob_protocol::ids::{BoxIdentity, DeliveryToken, DeviceKey, InvitationId, InvitationSecret, MemberId, MemberKey};
+use hob_protocol::ids::{
+    BoxIdentity, DeliveryToken, DeviceKey, InvitationId, InvitationSecret, MemberId, MemberKey, TokenHash,
+};
 use hob_protocol::invitation::Invitation;
 use serde::{Deserialize, Serialize};
 use zeroize::{Zeroize, Zeroizing};
@@ -64,6 +66,9 @@ pub(crate) struct State {
     pub(crate) history: Vec<Item>,
     pub(crate) seen: Seen,
     pub(crate) last_online_ms: u64,
+    /// Tokens that the home box is to forget.
+    #[serde(with = "crate::raw::list", default)]
+    pub(crate) revoked: Vec<TokenHash>,
 }
 
 /// The home box.
@@ -192,6 +197,7 @@ impl State {
             history: Vec::new(),
             seen: Seen::default(),
             last_online_ms: 0,
+            revoked: Vec::new(),
         }
     }
 

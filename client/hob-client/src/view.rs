@@ -189,12 +189,25 @@ pub struct Contact {
     pub box_identity: BoxIdentity,
     /// Whether the safety number was compared.
     pub verified: bool,
+    /// Whether nothing of theirs is taken and nothing goes to them.
+    pub blocked: bool,
     /// Whether anything came from them yet.
     pub answered: bool,
     /// Since when, Unix time in milliseconds.
     pub added_at_ms: u64,
     /// Messages received and not shown yet.
     pub unshown: usize,
+}
+
+/// A contact code that was shown here and not used yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenCode {
+    /// What `contact revoke` takes: the first 8 hex digits of its token's hash.
+    pub id: String,
+    /// When it was made, Unix time in milliseconds.
+    pub made_at_ms: u64,
+    /// When it is too late for its first use, Unix time in milliseconds.
+    pub use_before_ms: u64,
 }
 
 /// Somebody who wrote without a code of this device.

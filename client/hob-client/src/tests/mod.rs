@@ -5,12 +5,14 @@
 //! - [`talking`]: pairing, first contact, requests, receipts. [`again`]: lost, late and repeated envelopes.
 //! - [`chaos`]: bad days at random, replayed by their seed.
 //! - [`kills`]: a kill between any two outputs. [`strangers`]: wrong boxes, forged bundles and envelopes.
+//! - [`people`]: contacts renamed, removed and blocked, codes withdrawn.
 //! - [`vectors`]: the bytes that clients in other languages are held to.
 
 mod again;
 mod chaos;
 mod kills;
 mod naive_box;
+mod people;
 mod strangers;
 mod talking;
 mod vectors;

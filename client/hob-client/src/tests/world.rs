@@ -345,7 +345,11 @@ impl World {
                 })
             }
             ClientBody::Ping => Some(ServerBody::Pong),
-            ClientBody::Credit { .. } | ClientBody::TokenRevoke { .. } => Some(ServerBody::Done),
+            ClientBody::TokenRevoke { token_hash } => {
+                the_box.tokens.remove(&token_hash);
+                Some(ServerBody::Done)
+            }
+            ClientBody::Credit { .. } => Some(ServerBody::Done),
         };
         if let Some(body) = answer {
             self.say(who, link, request, body);
