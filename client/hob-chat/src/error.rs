@@ -46,8 +46,19 @@ pub enum ChatError {
     /// Bytes on stdin that are no text.
     #[error("what came on stdin is no UTF-8 text: messages are text; files come with a later version")]
     StdinNotText,
+    /// A command that no other process can do.
+    #[error("this command needs no profile: run it by itself")]
+    NeedsNoProfile,
+    /// A manual page could not be written.
+    #[error("cannot write {}", hob_client::display::escape_line(&path.display().to_string()))]
+    WriteFile {
+        /// Which file or folder.
+        path: std::path::PathBuf,
+        /// The cause.
+        source: io::Error,
+    },
     /// The question was not answered with yes.
-    #[error("nothing was wiped: answer yes, or use --yes")]
+    #[error("nothing was done: answer yes, or use --yes")]
     NotConfirmed,
 
     // Who looks after this computer.

@@ -10,7 +10,7 @@ use hob_protocol::contact::ContactCode;
 use hob_protocol::invitation::Invitation;
 use serde::{Deserialize, Serialize};
 
-use crate::cli::{Command, ContactCommand, RequestCommand};
+use crate::cli::{Command, ContactCommand, PeopleCommand, RequestCommand};
 use crate::error::ChatError;
 use crate::picture;
 
@@ -23,6 +23,12 @@ pub enum Job {
     Join { link: String, name: String },
     ContactShow { bare: bool },
     ContactAdd { code: String, name: String },
+    Codes,
+    RevokeCode { which: String },
+    Rename { name: String, new_name: String },
+    Remove { name: String },
+    Block { name: String },
+    Unblock { name: String },
     Contacts,
     Requests,
     Accept { id: String, name: Option<String> },
@@ -31,6 +37,7 @@ pub enum Job {
     Send { to: String, text: String, ttl: Option<Duration>, view_once: bool, wait: Duration },
     Receive { follow: bool, wait: Duration },
     History { name: String, last: usize },
+    Export { name: String },
     Status,
     Forget,
 }
@@ -54,6 +61,7 @@ impl Job {
                 ContactCode::parse(&code)?;
                 Self::ContactAdd { code, name }
             }
+            Command::Contact(ContactCommand::People(command)) => Self::about_people(command)?,
             Command::Contacts => Self::Contacts,
             Command::Requests => Self::Requests,
             Command::Request(RequestCommand::Accept { id, name }) => Self::Accept { id, name },
@@ -64,13 +72,31 @@ impl Job {
             }
             Command::Receive { follow, wait } => Self::Receive { follow, wait },
             Command::History { name, last } => Self::History { name, last },
+            Command::Export { name } => Self::Export { name },
             Command::Status => Self::Status,
+            Command::Completions { .. } | Command::Man { .. } => return Err(ChatError::NeedsNoProfile),
             Command::Forget { yes } => {
                 if !yes {
                     crate::cmd::forget::ask(profile)?;
                 }
                 Self::Forget
             }
+        })
+    }
+
+    fn about_people(command: PeopleCommand) -> Result<Self, ChatError> {
+        Ok(match command {
+            PeopleCommand::Codes => Self::Codes,
+            PeopleCommand::Revoke { code } => Self::RevokeCode { which: code },
+            PeopleCommand::Rename { name, new_name } => Self::Rename { name, new_name },
+            PeopleCommand::Remove { name, yes } => {
+                if !yes {
+                    crate::cmd::people::ask(&name)?;
+                }
+                Self::Remove { name }
+            }
+            PeopleCommand::Block { name } => Self::Block { name },
+            PeopleCommand::Unblock { name } => Self::Unblock { name },
         })
     }
 

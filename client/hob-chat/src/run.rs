@@ -8,7 +8,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::LocalSet;
 use tokio::time::sleep;
 
-use crate::cli::Arguments;
+use crate::cli::{Arguments, Command};
 use crate::cmd;
 use crate::engine::Engine;
 use crate::engine::session::Session;
@@ -36,8 +36,14 @@ pub fn run(arguments: Arguments) -> ExitCode {
 
 fn try_run(arguments: Arguments) -> Result<ExitCode, ChatError> {
     let Arguments { global, command } = arguments;
-    let folder = Folder::choose(global.profile)?;
     let place = Place::here(global.json);
+    let folder = Folder::choose(global.profile)?;
+    let command = match command {
+        None => return cmd::first_run::run(&folder, &Out::here(place)),
+        Some(Command::Completions { shell }) => return cmd::paper::completions(shell),
+        Some(Command::Man { folder }) => return cmd::paper::man(&folder, &Out::here(place)),
+        Some(command) => command,
+    };
     let job = Job::resolve(command, folder.path())?;
     let passphrase = Passphrase::new(global.passphrase);
     let runtime = tokio::runtime::Builder::new_current_thread()

@@ -4,6 +4,7 @@
 //! - [`manners`]: the command line, exit codes, unknown profiles.
 //! - [`profiles`]: what lies on the disk, and what happens when it is damaged.
 //! - [`pictures`]: codes in PNG and JPEG files, the hostile ones included.
+//! - [`contacts`]: what becomes of contacts and of codes that were shown; a conversation as a file.
 //! - [`talking`]: two people and a box. [`second`]: two processes on one profile.
 //! - [`terminal`]: what is shown to somebody who sits at a terminal.
 //! - [`people`] runs the program; [`small_box`] is a box as small as it can be: real TLS, real WebSocket, everything else in
@@ -15,6 +16,7 @@
     reason = "all of this is a test, its helpers too; the lints let off only functions that are tests themselves"
 )]
 
+mod contacts;
 mod manners;
 mod people;
 mod pictures;

@@ -110,7 +110,7 @@ fn forgetting_asks_first_and_leaves_nothing() {
     let small_box = SmallBox::start();
     let ada = Person::member_of(&small_box, "ada");
     let stderr = ada.run_with_stdin(&["forget"], b"no\n").failed(1);
-    assert!(stderr.contains("nothing was wiped"), "{stderr}");
+    assert!(stderr.contains("nothing was done"), "{stderr}");
     ada.run(&["status"]).fine();
     ada.run_with_stdin(&["forget"], b"yes\n").fine();
     assert!(!ada.profile().exists());

@@ -31,6 +31,9 @@ fn line(contact: &Contact) -> String {
     if !contact.answered {
         line.push_str("  nothing came from them yet");
     }
+    if contact.blocked {
+        line.push_str("  blocked");
+    }
     if contact.unshown > 0 {
         line.push_str(&format!("  {} unread", contact.unshown));
     }
@@ -43,6 +46,7 @@ fn object(contact: &Contact) -> serde_json::Value {
         "verified": contact.verified,
         "new": !contact.verified,
         "answered": contact.answered,
+        "blocked": contact.blocked,
         "unread": contact.unshown,
         "member": contact.member_key.to_string(),
         "box": contact.box_identity.to_string(),

@@ -13,10 +13,12 @@ use crate::out::Out;
 /// Asks whether it is meant, where it was typed.
 pub fn ask(profile: &Path) -> Result<(), ChatError> {
     let shown = escape_line(&profile.display().to_string());
-    let _ = write!(
-        std::io::stderr().lock(),
-        "wipe the profile in {shown}, with its keys, contacts and messages? Nothing brings them back. [yes/no] "
-    );
+    confirm(&format!("wipe the profile in {shown}, with its keys, contacts and messages? Nothing brings them back."))
+}
+
+/// Asks before a loss.
+pub fn confirm(question: &str) -> Result<(), ChatError> {
+    let _ = write!(std::io::stderr().lock(), "{question} [yes/no] ");
     let mut answer = String::new();
     std::io::stdin().lock().read_line(&mut answer).map_err(|source| ChatError::ReadStdin { source })?;
     match answer.trim() {

@@ -2,9 +2,13 @@
 
 mod contact;
 mod contacts;
+mod export;
+pub mod first_run;
 pub mod forget;
 mod history;
 mod join;
+pub mod paper;
+pub mod people;
 mod receive;
 mod requests;
 mod send;
@@ -33,6 +37,12 @@ async fn dispatch(session: &Session, job: Job) -> Result<Ending, ChatError> {
         Job::Join { link, name } => join::run(session, &link, &name).await,
         Job::ContactShow { bare } => contact::show(session, bare).await,
         Job::ContactAdd { code, name } => contact::add(session, &code, &name).await,
+        Job::Codes => people::codes(session).await,
+        Job::RevokeCode { which } => people::revoke_code(session, &which).await,
+        Job::Rename { name, new_name } => people::rename(session, &name, &new_name).await,
+        Job::Remove { name } => people::remove(session, &name).await,
+        Job::Block { name } => people::block(session, &name).await,
+        Job::Unblock { name } => people::unblock(session, &name).await,
         Job::Contacts => contacts::run(session).await,
         Job::Requests => requests::list(session).await,
         Job::Accept { id, name } => requests::accept(session, &id, name.as_deref()).await,
@@ -43,6 +53,7 @@ async fn dispatch(session: &Session, job: Job) -> Result<Ending, ChatError> {
         }
         Job::Receive { follow, wait } => receive::run(session, follow, wait).await,
         Job::History { name, last } => history::run(session, &name, last).await,
+        Job::Export { name } => export::run(session, &name).await,
         Job::Status => status::run(session).await,
         Job::Forget => forget::run(session),
     }

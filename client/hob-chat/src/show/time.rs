@@ -25,6 +25,16 @@ fn clock_in(time: &Zoned, now: &Zoned) -> String {
     time.strftime(format).to_string()
 }
 
+/// "2026-11-20", the local day.
+pub fn day(unix_ms: u64) -> String {
+    local(unix_ms).strftime("%Y-%m-%d").to_string()
+}
+
+/// "17:42", local, of any day.
+pub fn minute(unix_ms: u64) -> String {
+    local(unix_ms).strftime("%H:%M").to_string()
+}
+
 /// "2026-11-20T17:42:03.120Z"
 pub fn rfc3339(unix_ms: u64) -> String {
     format!("{:.3}", timestamp(unix_ms))
