@@ -87,6 +87,7 @@ fn client_frames() -> Vec<(&'static str, ClientBody)> {
         ("publish", ClientBody::BundlePublish { bundle: vec![7; 300].into(), ttl: Duration::from_secs(3600) }),
         ("fetch", ClientBody::BundleFetch { token: DeliveryToken([1; 32]) }),
         ("ping", ClientBody::Ping),
+        ("device-ticket", ClientBody::DeviceTicket),
     ]
 }
 
@@ -125,6 +126,14 @@ fn server_frames() -> Vec<(&'static str, ServerBody)> {
         ("was-full", ServerBody::MailboxWasFull { refused: 5 }),
         ("restarting", ServerBody::Restarting { back_in: Duration::from_secs(10) }),
         ("pong", ServerBody::Pong),
+        (
+            "device-ticket",
+            ServerBody::DeviceTicket {
+                id: InvitationId([1; 16]),
+                secret: InvitationSecret([2; 16]),
+                expires_at_s: 1_790_000_000,
+            },
+        ),
     ]
 }
 

@@ -60,6 +60,10 @@ codes! {
     NoSuchInvitation = 20, "this invitation is not good here: ask for a new one";
     /// The invitation is past its expiry.
     InvitationExpired = 21, "this invitation has expired: ask for a new one";
+    /// As many device tickets of this member are open as may be.
+    TooManyTickets = 22, "as many tickets for further devices are open as may be: wait until one was used or expires";
+    /// The member has as many devices as may be.
+    TooManyDevices = 23, "this member has as many devices as may be: remove one first";
 
     /// The token is not known or was revoked. Answered alike.
     NoSuchToken = 30, "no mailbox takes this delivery token";

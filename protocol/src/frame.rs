@@ -8,7 +8,9 @@ use prost::Message;
 use crate::address::AddressRecord;
 use crate::code::{Code, Refused, whole_seconds_up};
 use crate::envelope::Envelope;
-use crate::ids::{BoxIdentity, DeliveryToken, DeviceKey, EnvelopeId, InvitationId, MailboxId, MemberId, TokenHash};
+use crate::ids::{
+    BoxIdentity, DeliveryToken, DeviceKey, EnvelopeId, InvitationId, InvitationSecret, MailboxId, MemberId, TokenHash,
+};
 use crate::limits::{
     ACKNOWLEDGE_IDS_MAX, BUNDLE_BYTES_MAX, FRAME_BYTES_MAX, LABEL_BYTES_MAX, ORIGIN_BYTES_MAX, TOKENS_PER_MAILBOX,
     VERSION,
@@ -119,6 +121,7 @@ pub enum ClientBody {
     BundlePublish { bundle: Bytes, ttl: Duration },
     BundleFetch { token: DeliveryToken },
     Ping,
+    DeviceTicket,
 }
 
 /// A client's frame: what it says, and what the answer is to carry.
@@ -147,6 +150,7 @@ pub enum ServerBody {
     Restarting { back_in: Duration },
     Error { code: u32, text: String, retry_after: Option<Duration> },
     Pong,
+    DeviceTicket { id: InvitationId, secret: InvitationSecret, expires_at_s: u64 },
 }
 
 /// A frame of the box: what it says, and to which request.
@@ -304,6 +308,7 @@ impl ClientFrame {
             }
             Body::BundleFetch(fetch) => ClientBody::BundleFetch { token: reader.id(&fetch.token[..])? },
             Body::Ping(wire::Ping {}) => ClientBody::Ping,
+            Body::DeviceTicket(wire::WantDeviceTicket {}) => ClientBody::DeviceTicket,
         };
         Ok(Self { request: reader.request, body })
     }
@@ -354,6 +359,7 @@ impl ClientFrame {
             }
             ClientBody::BundleFetch { token } => Body::BundleFetch(wire::BundleFetch { token: bytes(token.expose()) }),
             ClientBody::Ping => Body::Ping(wire::Ping {}),
+            ClientBody::DeviceTicket => Body::DeviceTicket(wire::WantDeviceTicket {}),
         };
         wire::ClientFrame { version: VERSION, request: self.request, body: Some(body) }.encode_to_vec().into()
     }
@@ -451,6 +457,11 @@ impl ServerFrame {
                     .map(|seconds| Duration::from_secs(seconds.into())),
             },
             Body::Pong(wire::Pong {}) => ServerBody::Pong,
+            Body::DeviceTicket(ticket) => ServerBody::DeviceTicket {
+                id: reader.id(&ticket.id[..])?,
+                secret: reader.id(&ticket.secret[..])?,
+                expires_at_s: ticket.expires_at_s,
+            },
         };
         Ok(Self { request: reader.request, body })
     }
@@ -506,6 +517,11 @@ impl ServerFrame {
                     .map_or(0, |after| u32::try_from(whole_seconds_up(after)).unwrap_or(u32::MAX)),
             }),
             ServerBody::Pong => Body::Pong(wire::Pong {}),
+            ServerBody::DeviceTicket { id, secret, expires_at_s } => Body::DeviceTicket(wire::DeviceTicket {
+                id: bytes(&id.0),
+                secret: bytes(secret.expose()),
+                expires_at_s,
+            }),
         };
         wire::ServerFrame { version: VERSION, request: self.request, body: Some(body) }
     }

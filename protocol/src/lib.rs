@@ -10,12 +10,14 @@
 //! - [`limits`]: every bound and duration of the protocol, checked against each other.
 //! - [`code`]: the error codes, whether to try again, and the refusal that carries them.
 //! - [`transcript`]: every signature and MAC of the protocol, each with its own context string.
-//! - [`invitation`]: the one-time ticket; [`contact`]: its sister between devices; [`printed`]: the text form of both.
+//! - [`invitation`]: the one-time ticket; [`contact`]: its sister between devices; [`device_code`]: both, for a further
+//!   device of a member; [`printed`]: the text form of all three.
 //! - [`address`]: where a box can be reached, signed.
 
 pub mod address;
 pub mod code;
 pub mod contact;
+pub mod device_code;
 pub mod envelope;
 pub mod frame;
 pub mod ids;

@@ -76,5 +76,14 @@ pub const INTRODUCTION_TOTAL_MAX: u32 = 1024;
 /// The longest life of a bundle.
 pub const BUNDLE_TTL_MAX: Duration = Duration::from_secs(15 * 24 * 3600);
 
+/// How long a ticket for a further device of the same member is good.
+pub const DEVICE_TICKET_TTL: Duration = Duration::from_secs(3600);
+
+/// Tickets for further devices that one member may have open.
+pub const DEVICE_TICKETS_MAX: usize = 4;
+
+/// Devices of one member.
+pub const DEVICES_PER_MEMBER: usize = 16;
+
 /// How long the same device key may redeem its invitation again, since an answer can be lost.
 pub const REDEEM_AGAIN: Duration = Duration::from_secs(10 * 60);

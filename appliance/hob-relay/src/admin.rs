@@ -121,17 +121,29 @@ impl Relay {
     }
 
     fn invite(&mut self, now: Now, expires_in: Duration, effects: &mut Effects) -> Answer {
+        let (invitation, secret, expires_at_s) = self.open_invitation(now, expires_in, None, effects);
+        Answer::Invited { invitation, secret, expires_at_s }
+    }
+
+    /// Makes an invitation, or a ticket for a further device of a member.
+    pub(crate) fn open_invitation(
+        &mut self,
+        now: Now,
+        expires_in: Duration,
+        member: Option<MemberId>,
+        effects: &mut Effects,
+    ) -> (InvitationId, InvitationSecret, u64) {
         let (mut id, mut secret) = (InvitationId([0; 16]), InvitationSecret([0; 16]));
         self.rng.fill_bytes(&mut id.0);
         self.rng.fill_bytes(&mut secret.0);
-        let open =
-            OpenInvitation { secret: secret.clone(), expires_at: now.ledger_time.plus(expires_in), redeemed: None };
+        let expires_at = now.ledger_time.plus(expires_in);
+        let open = OpenInvitation { secret: secret.clone(), expires_at, redeemed: None, member };
         self.append_ledger(open.event(&id), effects);
         self.invitations.insert(id, open);
         // A box without a clock does not pretend to know the date; whether the invitation is good, it knows all the same.
         let knows_the_date = now.unix_ms / 1000 >= FIRST_RELEASE_UNIX_S;
         let expires_at_s = if knows_the_date { (now.unix_ms / 1000).saturating_add(expires_in.as_secs()) } else { 0 };
-        Answer::Invited { invitation: id, secret, expires_at_s }
+        (id, secret, expires_at_s)
     }
 
     pub(crate) fn withdraw(&mut self, id: &InvitationId, effects: &mut Effects) -> bool {
@@ -172,6 +184,7 @@ impl Relay {
 
     fn remove_member(&mut self, member: &MemberId, effects: &mut Effects) {
         self.members.remove(member);
+        self.withdraw_tickets(member, effects);
         let removed = disk::MemberRemoved { id: member.0.to_vec().into() };
         self.append_ledger(LedgerEvent::MemberRemoved(removed), effects);
     }

@@ -1,4 +1,4 @@
-//! Who comes in: invitations are redeemed, mailboxes are proved.
+//! Who comes in: invitations and device tickets are redeemed, mailboxes are proved.
 
 use std::time::Duration;
 
@@ -22,6 +22,8 @@ pub(crate) struct OpenInvitation {
     pub(crate) secret: InvitationSecret,
     pub(crate) expires_at: LedgerTime,
     pub(crate) redeemed: Option<(DeviceKey, LedgerTime)>,
+    /// A device ticket: whose further device it admits. `None`: a new member.
+    pub(crate) member: Option<MemberId>,
 }
 
 impl OpenInvitation {
@@ -35,6 +37,7 @@ impl OpenInvitation {
             expires_at_ms: self.expires_at.0,
             redeemed_by,
             redeemed_at_ms,
+            member: self.member.map(|member| bytes::Bytes::copy_from_slice(&member.0)).unwrap_or_default(),
         })
     }
 }
@@ -81,6 +84,7 @@ impl Relay {
             None if invitation.expires_at <= now.ledger_time => return Err(Refused::finally(Code::InvitationExpired)),
             None => false,
         };
+        let of_member = invitation.member;
         let mailbox = MailboxId::of_device(&redeem.device_key);
         if again && let Some(number) = self.mailboxes.number_of(&mailbox) {
             let Some(found) = self.mailboxes.get(number) else {
@@ -94,16 +98,22 @@ impl Relay {
         if !self.may_store(now) {
             return Err(Refused::for_now(Code::CannotStore, Duration::from_secs(60)));
         }
-        if self.members.len() >= self.config.members as usize {
-            return Err(Refused::for_now(Code::BoxFull, Duration::from_secs(3600)));
+        match of_member {
+            // A ticket of somebody who was taken out meanwhile.
+            Some(member) if !self.members.contains_key(&member) => return Err(UNKNOWN),
+            Some(member) => self.has_room_for_a_device(&member)?,
+            None if self.members.len() >= self.config.members as usize => {
+                return Err(Refused::for_now(Code::BoxFull, Duration::from_secs(3600)));
+            }
+            None => {}
         }
-        let member = self.admit(now, redeem, effects);
+        let member = self.admit(now, redeem, of_member, effects);
         self.establish(conn, effects);
         self.reply_when_durable(conn, request, ServerBody::Admitted { member, mailbox }, effects);
         Ok(())
     }
 
-    fn admit(&mut self, now: Now, redeem: Redeem, effects: &mut Effects) -> MemberId {
+    fn admit(&mut self, now: Now, redeem: Redeem, of_member: Option<MemberId>, effects: &mut Effects) -> MemberId {
         let mut member = MemberId([0; 16]);
         self.rng.fill_bytes(&mut member.0);
         let joined_at_s = now.unix_ms / 1000;
@@ -119,11 +129,14 @@ impl Relay {
             .and_then(|number| self.mailboxes.get(number))
             .map(|mailbox| mailbox.member);
         // A device that joins again keeps its member: a second one would be a person who does not exist.
-        let member = before.unwrap_or(member);
-        self.members.insert(member, Member { label: redeem.label.clone(), joined_at_s });
+        let member = before.or(of_member).unwrap_or(member);
         self.mailboxes.add(now.box_time, redeem.device_key, member, redeem.binding, burst);
-        let member_event = disk::Member { id: member.0.to_vec().into(), label: redeem.label, joined_at_s };
-        self.append_ledger(LedgerEvent::Member(member_event), effects);
+        // A further device changes nothing about its member.
+        if of_member.is_none() {
+            self.members.insert(member, Member { label: redeem.label.clone(), joined_at_s });
+            let member_event = disk::Member { id: member.0.to_vec().into(), label: redeem.label, joined_at_s };
+            self.append_ledger(LedgerEvent::Member(member_event), effects);
+        }
         let device_event = disk::Device {
             key: redeem.device_key.0.to_vec().into(),
             member: member.0.to_vec().into(),

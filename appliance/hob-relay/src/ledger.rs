@@ -103,6 +103,7 @@ impl Relay {
                     secret: InvitationSecret::try_from(&invitation.secret[..]).ok()?,
                     expires_at: LedgerTime(invitation.expires_at_ms),
                     redeemed: redeemed.map(|device| (device, LedgerTime(invitation.redeemed_at_ms))),
+                    member: MemberId::try_from(&invitation.member[..]).ok(),
                 };
                 self.invitations.insert(InvitationId::try_from(&invitation.id[..]).ok()?, open);
             }

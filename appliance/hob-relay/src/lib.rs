@@ -14,7 +14,8 @@
 //! 5. Nothing outlives its deadline; box time never goes back.
 //!
 //! # Layout
-//! - `connection`: what a connection is and may say; `admit`: invitations and proofs.
+//! - `connection`: what a connection is and may say; `admit`: invitations and proofs; `ticket`: a member's further
+//!   devices.
 //! - `submit`: token to envelope; `deliver`: push, credit, acknowledge; `bundle`: publish and fetch.
 //! - `tokens`: grant, revoke, list; [`quota`]: who may take how much; `pending`: the index.
 //! - `expiry`: deadlines and sweeps; [`timer`]: all wake-ups; [`clock`]: box time and ledger time.
@@ -36,6 +37,7 @@ mod pending;
 pub mod quota;
 pub mod status;
 mod submit;
+mod ticket;
 pub mod timer;
 mod tokens;
 
@@ -396,6 +398,7 @@ impl Relay {
             ClientBody::TokenList { grants } => self.token_list(now, conn, request, &grants, effects),
             ClientBody::BundlePublish { bundle, ttl } => self.publish(now, conn, request, bundle, ttl, effects),
             ClientBody::BundleFetch { token } => self.fetch(now, conn, request, &token, effects),
+            ClientBody::DeviceTicket => self.device_ticket(now, conn, request, effects),
             ClientBody::Ping => {
                 effects.send(conn, request, ServerBody::Pong);
                 Ok(())

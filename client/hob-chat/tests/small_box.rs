@@ -349,6 +349,7 @@ impl Talk {
             }
             ClientBody::Credit { .. } => ServerBody::Done,
             ClientBody::Ping => ServerBody::Pong,
+            ClientBody::DeviceTicket => return Err(Code::UnknownFrame),
         }))
     }
 

@@ -78,6 +78,9 @@ fn every_limit_that_no_setting_can_change_stands_in_the_document() {
         ("INTRODUCTION_AFTER_USE", seconds(l::INTRODUCTION_AFTER_USE)),
         ("BUNDLE_TTL_MAX", seconds(l::BUNDLE_TTL_MAX)),
         ("REDEEM_AGAIN", seconds(l::REDEEM_AGAIN)),
+        ("DEVICE_TICKET_TTL", seconds(l::DEVICE_TICKET_TTL)),
+        ("DEVICE_TICKETS_MAX", l::DEVICE_TICKETS_MAX),
+        ("DEVICES_PER_MEMBER", l::DEVICES_PER_MEMBER),
     ];
     for (name, value) in limits {
         let row = format!("| `{name}` | {} |", grouped(value));

@@ -10,6 +10,7 @@ use ed25519_dalek::SigningKey;
 use hob_protocol::address::{Address, AddressRecord};
 use hob_protocol::code::{Code, Refused};
 use hob_protocol::contact::ContactCode;
+use hob_protocol::device_code::DeviceCode;
 use hob_protocol::envelope::Envelope;
 use hob_protocol::frame::{
     Binding, ClientBody, ClientFrame, Grant, Hello, Limits, ServerBody, ServerFrame, TokenKind, Urgency,
@@ -110,6 +111,7 @@ fn ids_and_proofs(all: &mut Map<String, Value>) {
     add("address_record", address_record());
     add("invitation_link", invitation());
     add("contact_code", contact_code());
+    add("device_code", device_code());
 }
 
 fn address_record() -> Value {
@@ -152,6 +154,22 @@ fn contact_code() -> Value {
     printed(&text, "hob://contact/", "ContactCode")
 }
 
+fn device_code() -> Value {
+    let code = DeviceCode {
+        member_key: member(),
+        device_key: device(),
+        introduction_token: INTRODUCTION,
+        box_identity: identity(),
+        addresses: addresses(),
+        ticket: INVITATION,
+        ticket_secret: secret(),
+        expires_at_s: EXPIRES_AT_S,
+    };
+    let text = code.to_code();
+    assert_eq!(DeviceCode::parse(&text), Ok(code));
+    printed(&text, "hob://device/", "DeviceCode")
+}
+
 /// A printed code, taken apart by the description alone.
 fn printed(text: &str, scheme: &str, message: &str) -> Value {
     let packed = data_encoding::BASE64URL_NOPAD.decode(text.strip_prefix(scheme).unwrap().as_bytes()).unwrap();
@@ -190,6 +208,7 @@ fn client_frames() -> Vec<ClientBody> {
         ClientBody::BundlePublish { bundle: Bytes::from_static(b"a bundle"), ttl: Duration::from_secs(1_296_000) },
         ClientBody::BundleFetch { token: TOKEN },
         ClientBody::Ping,
+        ClientBody::DeviceTicket,
     ]
 }
 
@@ -229,6 +248,7 @@ fn server_frames() -> Vec<ServerBody> {
         ServerBody::Restarting { back_in: Duration::from_secs(10) },
         ServerFrame::refusal(5, refused).body,
         ServerBody::Pong,
+        ServerBody::DeviceTicket { id: INVITATION, secret: secret(), expires_at_s: EXPIRES_AT_S },
     ]
 }
 

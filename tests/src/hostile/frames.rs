@@ -94,8 +94,8 @@ async fn an_unknown_kind_or_version_is_answered_by_its_own_code_and_request() {
     assert_eq!(refused(&mut wire, newer.into(), Code::UnsupportedVersion).await, 6);
     let mut unknown = wire::ClientFrame { version: 1, request: 5, body: None }.encode_to_vec();
     assert_eq!(refused(&mut wire, unknown.clone().into(), Code::UnknownFrame).await, 5);
-    // Field 30, a reserved one, with three bytes: what a newer client would say.
-    unknown.extend_from_slice(&[0xf2, 0x01, 3, 1, 2, 3]);
+    // Field 31, a reserved one, with three bytes: what a newer client would say.
+    unknown.extend_from_slice(&[0xfa, 0x01, 3, 1, 2, 3]);
     assert_eq!(refused(&mut wire, unknown.into(), Code::UnknownFrame).await, 5);
     assert_nothing_lost(hob, &device).await;
 }

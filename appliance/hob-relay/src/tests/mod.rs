@@ -5,6 +5,7 @@ mod delivering;
 mod model;
 mod storing;
 mod submitting;
+mod tickets;
 
 use std::time::Duration;
 

@@ -350,6 +350,11 @@ impl World {
                 Some(ServerBody::Done)
             }
             ClientBody::Credit { .. } => Some(ServerBody::Done),
+            ClientBody::DeviceTicket => {
+                assert!(owner.is_some());
+                let (id, secret) = (InvitationId([1; 16]), InvitationSecret([2; 16]));
+                Some(ServerBody::DeviceTicket { id, secret, expires_at_s: self.now_ms / 1000 + 3600 })
+            }
         };
         if let Some(body) = answer {
             self.say(who, link, request, body);
