@@ -75,5 +75,8 @@ fn plain(bytes: &[u8]) {
             let shown = hob_client::display::escape_line(text);
             assert!(!shown.chars().any(char::is_control));
         }
+        if let inner::Body::Text { quote: Some(quote), .. } = &plaintext.body {
+            assert!(quote.excerpt.len() <= hob_client::seal::quote::EXCERPT_BYTES_MAX);
+        }
     }
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use bytes::Bytes;
-use hob_client::seal::{inner, middle, olm, outer};
+use hob_client::seal::{inner, middle, olm, outer, quote};
 use hob_client::{Client, Input, MessageId};
 use hob_protocol::address::{Address, AddressRecord};
 use hob_protocol::code::{Code, Refused};
@@ -209,7 +209,11 @@ fn envelopes() {
         has_your_token: true,
         body,
     };
-    let text = inner::Body::Text { text: "supper at eight".to_owned().into(), view_once: false };
+    let text = inner::Body::Text {
+        text: "supper at eight".to_owned().into(),
+        view_once: false,
+        quote: Some(quote::Quote::of(MessageId([2; 16]), "when do we eat?", true)),
+    };
     let mut to = vodozemac::olm::Account::new();
     to.generate_fallback_key();
     let fallback = to.fallback_key().values().next().expect("just made").to_bytes();

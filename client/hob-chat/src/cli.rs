@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
+use hob_client::MessageId;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -111,6 +112,7 @@ Examples:
   hob-chat send bob \"supper at eight\"
   uptime | hob-chat send bob
   hob-chat send bob \"the code is 4711\" --ttl 10m --view-once
+  hob-chat send bob \"yes\" --reply-to 3f0c…
 
 With --json, one line:
   {\"id\":hex, \"to\":…, \"until\":RFC 3339 or null, \"why\":text or null,
@@ -126,6 +128,9 @@ With --json, one line:
         /// Shown once by the receiving client, never in its history
         #[arg(long)]
         view_once: bool,
+        /// The message that it answers, by its id as `history --json` and `receive --json` name it
+        #[arg(long, value_name = "ID", value_parser = parse_message_id)]
+        reply_to: Option<String>,
         /// How long to wait for the contact's confirmation once the box keeps the message
         #[arg(long, value_parser = parse_duration, value_name = "TIME", default_value = "1s")]
         wait: Duration,
@@ -142,7 +147,8 @@ Examples:
 
 With --json, one line a message, its text as it was written:
   {\"from\":name, \"text\":…, \"path\":\"box\", \"sent_at\":RFC 3339, \"id\":hex,
-   \"verified\":bool, \"view_once\":bool, \"expires_at\":RFC 3339 or null}")]
+   \"verified\":bool, \"view_once\":bool, \"expires_at\":RFC 3339 or null,
+   \"reply_to\":null or {\"id\":hex, \"by\":\"received\", \"sent\" or null, \"excerpt\":…}}")]
     Receive {
         /// Stay, and print messages as they come
         #[arg(long)]
@@ -156,6 +162,7 @@ With --json, one line a message, its text as it was written:
 With --json, one line a message, the oldest first:
   {\"contact\":name, \"direction\":\"received\" or \"sent\", \"text\":…, \"path\":\"box\",
    \"sent_at\":RFC 3339, \"id\":hex, \"expires_at\":RFC 3339 or null,
+   \"reply_to\":as in `receive`,
    \"status\":\"delivered\", \"kept\", \"outbox\", \"refused\" or \"expired\"}")]
     History {
         /// The contact
@@ -332,6 +339,14 @@ pub enum RequestCommand {
         /// As listed by `requests`
         id: String,
     },
+}
+
+/// Checks an id of 32 hex digits.
+fn parse_message_id(text: &str) -> Result<String, String> {
+    match MessageId::from_hex(text) {
+        Some(id) => Ok(id.to_string()),
+        None => Err("a message's id has 32 hex digits; `history --json` names it".to_owned()),
+    }
 }
 
 /// Reads "10m", "1s", "500ms", "2h", "7d". A number alone is refused: it could mean anything.

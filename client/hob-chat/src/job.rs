@@ -34,7 +34,7 @@ pub enum Job {
     Accept { id: String, name: Option<String> },
     Refuse { id: String },
     Verify { name: String, confirm: bool },
-    Send { to: String, text: String, ttl: Option<Duration>, view_once: bool, wait: Duration },
+    Send { to: String, text: String, ttl: Option<Duration>, view_once: bool, reply_to: Option<String>, wait: Duration },
     Receive { follow: bool, wait: Duration },
     History { name: String, last: usize },
     Export { name: String },
@@ -67,8 +67,9 @@ impl Job {
             Command::Request(RequestCommand::Accept { id, name }) => Self::Accept { id, name },
             Command::Request(RequestCommand::Refuse { id }) => Self::Refuse { id },
             Command::Verify { name, confirm } => Self::Verify { name, confirm },
-            Command::Send { to, text, ttl, view_once, wait } => {
-                Self::Send { to, text: text.map_or_else(text_from_stdin, Ok)?, ttl, view_once, wait }
+            Command::Send { to, text, ttl, view_once, reply_to, wait } => {
+                let text = text.map_or_else(text_from_stdin, Ok)?;
+                Self::Send { to, text, ttl, view_once, reply_to, wait }
             }
             Command::Receive { follow, wait } => Self::Receive { follow, wait },
             Command::History { name, last } => Self::History { name, last },

@@ -39,7 +39,7 @@ fn what_receive_gives_to_programs_has_the_documented_fields() {
     let objects = ada.run(&["receive", "--json"]).objects();
     let message = objects[0].as_object().unwrap();
     let names: BTreeSet<_> = message.keys().map(String::as_str).collect();
-    let documented = ["expires_at", "from", "id", "path", "sent_at", "text", "verified", "view_once"];
+    let documented = ["expires_at", "from", "id", "path", "reply_to", "sent_at", "text", "verified", "view_once"];
     assert_eq!(names, documented.into());
     assert_eq!((&message["from"], &message["text"]), (&"bob".into(), &"tab\there".into()));
     assert_eq!((&message["path"], &message["verified"]), (&"box".into(), &false.into()));
@@ -328,4 +328,18 @@ fn a_kill_while_receiving_loses_no_message() {
     for text in texts {
         assert!(printed.contains(&format!("  {text}\n")), "{text} in {printed}");
     }
+}
+
+#[test]
+fn an_answer_prints_what_it_answers() {
+    let small_box = SmallBox::start();
+    let (ada, bob) = ada_and_bob(&small_box);
+    bob.run(&["send", "ada", "when do we eat?", "--wait", "0s"]).fine();
+    let id = ada.run(&["receive", "--json"]).objects()[0]["id"].as_str().unwrap().to_owned();
+    ada.run(&["send", "bob", "at eight", "--reply-to", &id, "--wait", "0s"]).fine();
+    let printed = bob.run(&["receive"]).fine();
+    assert!(printed.contains("> you: when do we eat?\n") && printed.ends_with("   at eight\n"), "{printed:?}");
+    assert!(ada.run(&["send", "bob", "what?", "--reply-to", "no id"]).failed(2).contains("32 hex digits"));
+    let nothing = "00".repeat(16);
+    assert!(ada.run(&["send", "bob", "what?", "--reply-to", &nothing]).failed(1).contains("no message"));
 }

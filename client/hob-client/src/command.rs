@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ed25519_dalek::VerifyingKey;
 use hob_protocol::contact::ContactCode;
-use hob_protocol::ids::DeviceKey;
+use hob_protocol::ids::{DeviceKey, MemberKey};
 use hob_protocol::invitation::Invitation;
 use hob_protocol::limits::{INTRODUCTION_FIRST_USE, LABEL_BYTES_MAX, TTL_MIN};
 use rand_core::CryptoRng;
@@ -18,6 +18,7 @@ use crate::introduce::new_token;
 use crate::link::Phase;
 use crate::outbox::{Entry, OutBody, SEND_AGAIN_MAX, new_id};
 use crate::output::{Done, Output, Outputs};
+use crate::seal::quote::Quote;
 use crate::state::{Item, Joining, ShownCode, Standing};
 use crate::view::MessageId;
 
@@ -111,6 +112,12 @@ pub enum CommandError {
         /// Its length in bytes.
         got_bytes: usize,
     },
+    /// A message that is answered and is not here.
+    #[error("there is no message {id} in this conversation to answer: `history --json` names each message's id")]
+    NoSuchMessage {
+        /// What was asked for.
+        id: MessageId,
+    },
     /// A time to live that no box takes.
     #[error("a time to live of {} s is outside {} s to {} days", got.as_secs(), min.as_secs(), max.as_secs() / 86_400)]
     BadTtl {
@@ -130,6 +137,8 @@ pub struct SendOptions {
     pub ttl: Option<Duration>,
     /// The receiving client shows it once and never has it in history.
     pub view_once: bool,
+    /// The message that it answers: one of this conversation.
+    pub reply_to: Option<MessageId>,
 }
 
 impl Client {
@@ -367,14 +376,15 @@ impl Client {
         }
         check_text(text)?;
         let ttl_ms = options.ttl.map(check_ttl).transpose()?;
+        let quote = options.reply_to.map(|id| self.quote(now_ms, &member, id)).transpose()?;
         let mut s = Step::new(now_ms, rng);
         let id = new_id(&mut s);
-        let SendOptions { ttl: _, view_once } = options;
+        let SendOptions { ttl: _, view_once, reply_to: _ } = options;
         let devices: Vec<_> =
             self.state.peers.iter().filter(|peer| peer.member == member).map(|peer| peer.device).collect();
         for device in &devices {
-            let text = text.to_owned();
-            let mut entry = Entry::new(id, *device, OutBody::Text { text, view_once }, now_ms);
+            let body = OutBody::Text { text: text.to_owned(), view_once, quote: quote.clone() };
+            let mut entry = Entry::new(id, *device, body, now_ms);
             entry.ttl_ms = ttl_ms;
             self.state.outbox.push(entry);
         }
@@ -388,6 +398,7 @@ impl Client {
                 sent_at_ms: now_ms,
                 expires_at_ms: ttl_ms.map(|ttl| now_ms.saturating_add(ttl)),
                 view_once,
+                quote,
             });
         }
         s.dirty = true;
@@ -415,6 +426,14 @@ impl Client {
         let s = Step::new(now_ms, rng);
         self.run.hurry = true;
         self.settle(s)
+    }
+
+    fn quote(&self, now_ms: u64, member: &MemberKey, id: MessageId) -> Result<Quote, CommandError> {
+        let is_it = |item: &&Item| item.id == id && item.member == *member;
+        let living = |item: &&Item| item.expires_at_ms.is_none_or(|expires| now_ms < expires);
+        let item = self.state.history.iter().rev().filter(is_it).find(living);
+        let item = item.ok_or(CommandError::NoSuchMessage { id })?;
+        Ok(Quote::of(id, &item.text, !item.view_once && item.expires_at_ms.is_none()))
     }
 
     fn requester(&self, id: &str) -> Result<DeviceKey, CommandError> {

@@ -259,7 +259,7 @@ impl Client {
     /// Does what a message says.
     fn deliver(&mut self, from: &DeviceKey, inner: Inner, s: &mut Step<'_>) -> Delivered {
         match inner.body {
-            Body::Text { text, view_once } => {
+            Body::Text { text, view_once, quote } => {
                 let id = inner.message_id;
                 if self.state.seen.has_message(from, &id) {
                     self.confirm(from, id);
@@ -281,6 +281,7 @@ impl Client {
                         sent_at_ms: inner.sent_at_ms,
                         expires_at_ms,
                         view_once,
+                        quote,
                     },
                     s,
                 )

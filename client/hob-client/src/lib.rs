@@ -53,6 +53,6 @@ pub use input::{Input, Link};
 pub use output::{Done, Notice, Output, Outputs, WakeReason};
 pub use state::StateError;
 pub use view::{
-    Contact, Direction, Home, Message, MessageId, MessageStatus, OpenCode, Path, Refusal, Request, SafetyNumber,
-    Summary, WaitReason,
+    Contact, Direction, Home, Message, MessageId, MessageStatus, OpenCode, Path, Quoted, Refusal, Request,
+    SafetyNumber, Summary, WaitReason,
 };

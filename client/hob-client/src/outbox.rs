@@ -17,6 +17,7 @@ use crate::input::Link;
 use crate::output::{Notice, Output, WakeReason};
 use crate::seal::inner::{Body, RECEIPT_IDS_MAX};
 use crate::seal::olm::InnerCiphertext;
+use crate::seal::quote::Quote;
 use crate::state::Standing;
 use crate::view::{MessageId, Refusal, WaitReason};
 
@@ -51,6 +52,8 @@ pub(crate) enum OutBody {
     Text {
         text: String,
         view_once: bool,
+        #[serde(default)]
+        quote: Option<Quote>,
     },
     Receipt {
         #[serde(with = "crate::raw::list")]
@@ -115,7 +118,9 @@ impl Entry {
 
     pub(crate) fn to_body(&self) -> Body {
         match &self.body {
-            OutBody::Text { text, view_once } => Body::Text { text: text.clone().into(), view_once: *view_once },
+            OutBody::Text { text, view_once, quote } => {
+                Body::Text { text: text.clone().into(), view_once: *view_once, quote: quote.clone() }
+            }
             OutBody::Receipt { ids } => Body::Receipt { ids: ids.clone() },
             OutBody::Back => Body::Back,
             OutBody::Retry { inner_hash } => Body::Retry { inner_hash: *inner_hash },

@@ -9,9 +9,10 @@ use crate::contacts::{Person, request_id};
 use crate::input::Link;
 use crate::link::Phase;
 use crate::outbox::{Entry, Stage};
+use crate::seal::quote::{Quote, beginning};
 use crate::state::{Item, Standing};
 use crate::view::{
-    Contact, Direction, Home, Message, MessageId, MessageStatus, Path, Refusal, Request, SafetyNumber, Summary,
+    Contact, Direction, Home, Message, MessageId, MessageStatus, Path, Quoted, Refusal, Request, SafetyNumber, Summary,
 };
 
 impl Client {
@@ -189,9 +190,20 @@ impl Client {
             sent_at_ms: item.sent_at_ms,
             expires_at_ms: item.expires_at_ms,
             view_once: item.view_once,
+            quote: item.quote.as_ref().map(|quote| self.quoted(item, quote)),
             path: Path::Box,
             status: self.status(item),
         })
+    }
+
+    /// What this device knows of a quoted message counts more than what its quote says.
+    fn quoted(&self, answer: &Item, quote: &Quote) -> Quoted {
+        let is_it = |item: &&Item| item.id == quote.id && item.member == answer.member;
+        match self.state.history.iter().rev().find(is_it) {
+            Some(item) if item.view_once => Quoted { id: quote.id, by: Some(item.direction()), excerpt: String::new() },
+            Some(item) => Quoted { id: quote.id, by: Some(item.direction()), excerpt: beginning(&item.text) },
+            None => Quoted { id: quote.id, by: None, excerpt: quote.excerpt.clone() },
+        }
     }
 
     fn status(&self, item: &Item) -> MessageStatus {

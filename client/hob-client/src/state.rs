@@ -15,6 +15,7 @@ use zeroize::{Zeroize, Zeroizing};
 use crate::contacts::{Peer, Person};
 use crate::keys::Keys;
 use crate::outbox::Entry;
+use crate::seal::quote::Quote;
 use crate::seen::Seen;
 use crate::view::{Direction, MessageId};
 
@@ -154,6 +155,8 @@ pub(crate) struct Item {
     pub(crate) sent_at_ms: u64,
     pub(crate) expires_at_ms: Option<u64>,
     pub(crate) view_once: bool,
+    #[serde(default)]
+    pub(crate) quote: Option<Quote>,
 }
 
 impl Item {

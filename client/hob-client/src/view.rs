@@ -12,6 +12,14 @@ use hob_protocol::ids::{BoxIdentity, DeviceKey, MailboxId, MemberId, MemberKey};
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MessageId(pub [u8; 16]);
 
+impl MessageId {
+    /// Reads what [`Display`](fmt::Display) writes.
+    pub fn from_hex(text: &str) -> Option<Self> {
+        let bytes = data_encoding::HEXLOWER_PERMISSIVE.decode(text.as_bytes()).ok()?;
+        bytes.try_into().ok().map(Self)
+    }
+}
+
 impl fmt::Display for MessageId {
     /// Lower-case hex.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -70,6 +78,8 @@ pub struct Message {
     pub expires_at_ms: Option<u64>,
     /// Shown once, never in history.
     pub view_once: bool,
+    /// What it answers.
+    pub quote: Option<Quoted>,
     /// Which way it took.
     pub path: Path,
     /// How it stands; received ones are delivered.
@@ -79,8 +89,19 @@ pub struct Message {
 impl fmt::Debug for Message {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Every field is named: a new one does not compile before someone has decided whether it may be logged.
-        let Self { id, contact, verified, direction, text: _, sent_at_ms, expires_at_ms, view_once, path, status } =
-            self;
+        let Self {
+            id,
+            contact,
+            verified,
+            direction,
+            text: _,
+            sent_at_ms,
+            expires_at_ms,
+            view_once,
+            quote,
+            path,
+            status,
+        } = self;
         f.debug_struct("Message")
             .field("id", id)
             .field("contact", contact)
@@ -89,10 +110,22 @@ impl fmt::Debug for Message {
             .field("sent_at_ms", sent_at_ms)
             .field("expires_at_ms", expires_at_ms)
             .field("view_once", view_once)
+            .field("quote", &quote.as_ref().map(|quote| quote.id))
             .field("path", path)
             .field("status", status)
             .finish_non_exhaustive()
     }
+}
+
+/// The message that another one answers.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Quoted {
+    /// Which.
+    pub id: MessageId,
+    /// Who wrote it; `None`: it is not in this device's history, and `excerpt` is what the writer of the answer says.
+    pub by: Option<Direction>,
+    /// Its beginning, raw; from this device's own history where the message is there. May be empty.
+    pub excerpt: String,
 }
 
 /// How a sent message stands.

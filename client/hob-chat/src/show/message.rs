@@ -1,10 +1,14 @@
 //! A message as a line for people, or as an object for programs.
 
 use hob_client::display::{escape, escape_line};
-use hob_client::{Direction, Message, MessageStatus};
+use hob_client::{Direction, Message, MessageStatus, Quoted};
 use serde::Serialize;
+use serde_json::{Value, json};
 
 use super::time;
+
+/// Characters of a quoted message in a line.
+const QUOTE_CHARS: usize = 60;
 
 /// "bob  17:42  supper at eight"; further lines of the text are indented, so that none looks like a message of its own.
 pub fn received_line(message: &Message, now_ms: u64) -> String {
@@ -22,7 +26,36 @@ pub fn history_line(message: &Message, now_ms: u64) -> String {
 fn line(name: &str, message: &Message, now_ms: u64) -> String {
     let head = format!("{name}  {}  ", time::clock(message.sent_at_ms, now_ms));
     let indent = format!("\n{}", " ".repeat(head.chars().count()));
-    format!("{head}{}", escape(&message.text).replace('\n', &indent))
+    let quote = message.quote.as_ref().map(|quote| format!("{}{indent}", quote_line(quote, &message.contact)));
+    format!("{head}{}{}", quote.unwrap_or_default(), escape(&message.text).replace('\n', &indent))
+}
+
+/// "> bob: when do we eat?": the message that is answered, on one line.
+fn quote_line(quote: &Quoted, contact: &str) -> String {
+    let by = match quote.by {
+        Some(Direction::Sent) => "you".to_owned(),
+        Some(Direction::Received) => escape_line(contact),
+        None => "not in this history".to_owned(),
+    };
+    let first_line = quote.excerpt.lines().next().unwrap_or_default();
+    let escaped = escape_line(first_line);
+    let shown: String = escaped.chars().take(QUOTE_CHARS).collect();
+    let is_whole = !shown.is_empty() && shown == escaped && first_line.len() == quote.excerpt.len();
+    let more = if is_whole { "" } else { "…" };
+    format!("> {by}: {shown}{more}")
+}
+
+/// What a program gets of a quote.
+fn quote_object(quote: &Quoted) -> Value {
+    let by = quote.by.map(direction);
+    json!({ "id": quote.id.to_string(), "by": by, "excerpt": quote.excerpt })
+}
+
+const fn direction(direction: Direction) -> &'static str {
+    match direction {
+        Direction::Received => "received",
+        Direction::Sent => "sent",
+    }
 }
 
 /// "delivered", "kept until 17:42", …
@@ -62,6 +95,7 @@ pub struct ReceivedObject<'a> {
     verified: bool,
     view_once: bool,
     expires_at: Option<String>,
+    reply_to: Option<Value>,
 }
 
 impl<'a> ReceivedObject<'a> {
@@ -76,6 +110,7 @@ impl<'a> ReceivedObject<'a> {
             verified: message.verified,
             view_once: message.view_once,
             expires_at: message.expires_at_ms.map(time::rfc3339),
+            reply_to: message.quote.as_ref().map(quote_object),
         }
     }
 }
@@ -91,6 +126,7 @@ pub struct HistoryObject<'a> {
     id: String,
     status: &'static str,
     expires_at: Option<String>,
+    reply_to: Option<Value>,
 }
 
 impl<'a> HistoryObject<'a> {
@@ -98,16 +134,14 @@ impl<'a> HistoryObject<'a> {
     pub fn of(message: &'a Message) -> Self {
         Self {
             contact: &message.contact,
-            direction: match message.direction {
-                Direction::Received => "received",
-                Direction::Sent => "sent",
-            },
+            direction: direction(message.direction),
             text: &message.text,
             path: message.path.as_str(),
             sent_at: time::rfc3339(message.sent_at_ms),
             id: message.id.to_string(),
             status: status_word(&message.status),
             expires_at: message.expires_at_ms.map(time::rfc3339),
+            reply_to: message.quote.as_ref().map(quote_object),
         }
     }
 }
@@ -128,6 +162,7 @@ mod tests {
             sent_at_ms: 1_795_282_920_000,
             expires_at_ms: None,
             view_once: false,
+            quote: None,
             path: Path::Box,
             status: MessageStatus::Delivered,
         }
@@ -149,10 +184,19 @@ mod tests {
     }
 
     #[test]
+    fn a_quote_is_one_line_that_says_who_wrote_it() {
+        let quote =
+            Quoted { id: MessageId([2; 16]), by: Some(Direction::Sent), excerpt: "when\u{1b}[2J\nnow?".to_owned() };
+        let message = Message { quote: Some(quote), ..message("at eight") };
+        let line = received_line(&message, message.sent_at_ms);
+        assert!(line.ends_with("> you: when\\u{1b}[2J…\n            at eight"), "{line:?}");
+    }
+
+    #[test]
     fn programs_get_the_fields_that_the_help_names() {
         let object = serde_json::to_value(ReceivedObject::of(&message("hi"))).unwrap();
         let names: Vec<_> = object.as_object().unwrap().keys().cloned().collect();
-        let documented = ["expires_at", "from", "id", "path", "sent_at", "text", "verified", "view_once"];
+        let documented = ["expires_at", "from", "id", "path", "reply_to", "sent_at", "text", "verified", "view_once"];
         assert_eq!(names, documented);
         assert_eq!((&object["from"], &object["path"]), (&"bob".into(), &"box".into()));
     }

@@ -7,6 +7,7 @@ use hob_protocol::ids::{DeliveryToken, DeviceKey};
 use prost::Message as _;
 use zeroize::Zeroizing;
 
+use super::quote::Quote;
 use crate::view::MessageId;
 
 /// Ids in one receipt.
@@ -65,6 +66,10 @@ pub mod wire {
         pub text: String,
         #[prost(bool, tag = "2")]
         pub view_once: bool,
+        #[prost(bytes = "vec", tag = "3")]
+        pub quoted: Vec<u8>,
+        #[prost(string, tag = "4")]
+        pub excerpt: String,
     }
 
     #[derive(Clone, PartialEq, prost::Message)]
@@ -112,6 +117,8 @@ pub enum Body {
         text: Zeroizing<String>,
         /// To be shown once.
         view_once: bool,
+        /// What it answers.
+        quote: Option<Quote>,
     },
     /// These messages are safe on the device.
     Receipt {
@@ -175,7 +182,7 @@ pub struct InnerError {
     pub what: &'static str,
 }
 
-fn exact<const N: usize>(what: &'static str, bytes: &[u8]) -> Result<[u8; N], InnerError> {
+pub(super) fn exact<const N: usize>(what: &'static str, bytes: &[u8]) -> Result<[u8; N], InnerError> {
     bytes.try_into().map_err(|_| InnerError { what })
 }
 
@@ -183,8 +190,9 @@ impl Inner {
     /// As Olm's plaintext.
     pub fn encode(&self) -> Zeroizing<Vec<u8>> {
         let body = match &self.body {
-            Body::Text { text, view_once } => {
-                wire::Body::Text(wire::Text { text: text.to_string(), view_once: *view_once })
+            Body::Text { text, view_once, quote } => {
+                let (quoted, excerpt) = quote.as_ref().map(Quote::to_wire).unwrap_or_default();
+                wire::Body::Text(wire::Text { text: text.to_string(), view_once: *view_once, quoted, excerpt })
             }
             Body::Receipt { ids } => {
                 wire::Body::Receipt(wire::Receipt { ids: ids.iter().map(|id| id.0.to_vec()).collect() })
@@ -215,7 +223,11 @@ impl Inner {
     pub fn decode(bytes: &[u8]) -> Result<Self, InnerError> {
         let inner = wire::Inner::decode(bytes).map_err(|_| InnerError { what: "its shape" })?;
         let body = match inner.body.ok_or(InnerError { what: "a body of this version" })? {
-            wire::Body::Text(text) => Body::Text { text: Zeroizing::new(text.text), view_once: text.view_once },
+            wire::Body::Text(text) => Body::Text {
+                quote: Quote::from_wire(&text.quoted, &text.excerpt)?,
+                text: Zeroizing::new(text.text),
+                view_once: text.view_once,
+            },
             wire::Body::Receipt(receipt) if receipt.ids.len() <= RECEIPT_IDS_MAX => Body::Receipt {
                 ids: receipt
                     .ids
@@ -298,7 +310,11 @@ mod tests {
                 name: "bob".to_owned(),
             }),
             has_your_token: true,
-            body: Body::Text { text: Zeroizing::new("supper at eight".to_owned()), view_once: true },
+            body: Body::Text {
+                text: Zeroizing::new("supper at eight".to_owned()),
+                view_once: true,
+                quote: Some(Quote::of(MessageId([5; 16]), "when do we eat?", true)),
+            },
         };
         assert!(Inner::decode(&inner.encode()) == Ok(inner));
     }

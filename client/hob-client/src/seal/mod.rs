@@ -2,6 +2,7 @@
 //!
 //! # Layout
 //! - [`inner`]: the plaintext: who, to whom, message id, text or receipt, first contact's extras.
+//! - [`quote`]: which message a text answers, inside the plaintext.
 //! - [`olm`]: its encryption between two devices; the sender keeps this *inner ciphertext* until the receipt.
 //! - [`middle`]: sender device, kind and session id around it, by which the receiver finds the session.
 //! - [`padding`]: to one of six sizes, hidden under what follows.
@@ -32,7 +33,7 @@
 //!     ttl: None,
 //!     introduction: None,
 //!     has_your_token: true,
-//!     body: inner::Body::Text { text: "supper at eight".to_owned().into(), view_once: false },
+//!     body: inner::Body::Text { text: "supper at eight".to_owned().into(), view_once: false, quote: None },
 //! };
 //! let mut session = olm::outbound(&adas_account, &bobs_account.curve25519_key().to_bytes(), &fallback)?;
 //! let ciphertext = session.encrypt(&plaintext.encode())?;
@@ -56,3 +57,4 @@ pub mod middle;
 pub mod olm;
 pub mod outer;
 pub mod padding;
+pub mod quote;

@@ -74,7 +74,7 @@ fn acquainted_with_lost_receipt(mut world: World, id: crate::MessageId) -> World
     let opened = outer::open_envelope(&ada, |prekey| keys.prekey_secret(prekey), envelope).unwrap();
     let middle = Middle::decode(&opened).unwrap();
     let text = "did you get this?".to_owned();
-    let body = crate::outbox::OutBody::Text { text, view_once: false };
+    let body = crate::outbox::OutBody::Text { text, view_once: false, quote: None };
     let mut entry = crate::outbox::Entry::new(id, ada, body, now_ms);
     entry.inner =
         Some(crate::seal::olm::InnerCiphertext { kind: middle.kind, session: middle.session, bytes: middle.inner });

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use super::world::{HOUR, World};
 use super::{ADA, BOB, acquainted, paired};
-use crate::{CommandError, MessageStatus, Notice, Output, SendOptions};
+use crate::{CommandError, Direction, MessageId, MessageStatus, Notice, Output, SendOptions};
 
 #[test]
 fn a_message_arrives_and_its_receipt_comes_back() {
@@ -239,6 +239,9 @@ fn the_longest_text_fits_the_largest_envelope() {
     world.send(BOB, "ada", &text);
     assert_eq!(world.read(ADA), [text.as_str()]);
     let now_ms = world.now_ms;
+    let question = world.devices[BOB].client.history(now_ms, "ada", 1).unwrap()[0].id;
+    world.send_with(BOB, "ada", &text, SendOptions { reply_to: Some(question), ..SendOptions::default() });
+    assert_eq!(world.read(ADA), [text.as_str()], "also as an answer to a long one");
     let longer = world.devices[BOB].client.send(now_ms, &mut world.rng, "ada", &(text + "x"), SendOptions::default());
     assert!(matches!(longer.unwrap_err(), CommandError::TextTooLong { .. }));
 }
@@ -298,4 +301,55 @@ fn a_stranger_who_writes_more_than_there_is_room_for_loses_nothing_when_accepted
     world.pass(7 * HOUR);
     assert_eq!(world.read(ADA).len(), 71 - 64);
     assert_eq!(world.devices[BOB].client.summary(world.now_ms).unconfirmed, 0);
+}
+
+#[test]
+fn an_answer_shows_what_it_answers_from_the_readers_own_history() {
+    let mut world = acquainted();
+    let question = world.send(BOB, "ada", "when do we eat?");
+    world.read(ADA);
+    let options = SendOptions { reply_to: Some(question), ..SendOptions::default() };
+    world.send_with(ADA, "bob", "at eight", options);
+    let now_ms = world.now_ms;
+    let answer = world.devices[BOB].client.unshown(now_ms).pop().unwrap();
+    let quoted = answer.quote.unwrap();
+    assert_eq!((quoted.id, quoted.by, &*quoted.excerpt), (question, Some(Direction::Sent), "when do we eat?"));
+    let own = world.devices[ADA].client.history(now_ms, "bob", 1).unwrap().pop().unwrap().quote.unwrap();
+    assert_eq!((own.by, &*own.excerpt), (Some(Direction::Received), "when do we eat?"));
+}
+
+#[test]
+fn a_reader_who_has_the_question_no_more_sees_the_excerpt_and_that_it_is_one() {
+    let mut world = acquainted();
+    let question = world.send(BOB, "ada", "when do we eat?");
+    world.read(ADA);
+    world.devices[BOB].client.state.history.retain(|item| item.id != question);
+    let options = SendOptions { reply_to: Some(question), ..SendOptions::default() };
+    world.send_with(ADA, "bob", "at eight", options);
+    let quoted = world.devices[BOB].client.unshown(world.now_ms).pop().unwrap().quote.unwrap();
+    assert_eq!((quoted.by, &*quoted.excerpt), (None, "when do we eat?"));
+}
+
+#[test]
+fn an_answer_repeats_nothing_that_is_to_be_gone() {
+    for options in [
+        SendOptions { view_once: true, ..SendOptions::default() },
+        SendOptions { ttl: Some(Duration::from_secs(3600)), ..SendOptions::default() },
+    ] {
+        let mut world = acquainted();
+        let secret = world.send_with(BOB, "ada", "4711", options);
+        let answer = SendOptions { reply_to: Some(secret), ..SendOptions::default() };
+        world.send_with(ADA, "bob", "thank you", answer);
+        let stored = |who: usize| world.devices[who].client.state.history.last().unwrap().quote.clone().unwrap();
+        assert_eq!((stored(ADA).excerpt, stored(BOB).excerpt), (String::new(), String::new()));
+    }
+}
+
+#[test]
+fn only_a_message_of_this_conversation_can_be_answered() {
+    let mut world = acquainted();
+    let (now_ms, id) = (world.now_ms, MessageId([9; 16]));
+    let options = SendOptions { reply_to: Some(id), ..SendOptions::default() };
+    let refused = world.devices[BOB].client.send(now_ms, &mut world.rng, "ada", "what?", options);
+    assert_eq!(refused.unwrap_err(), CommandError::NoSuchMessage { id });
 }

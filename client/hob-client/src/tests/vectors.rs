@@ -82,7 +82,7 @@ fn inner() -> Inner {
             name: "bob".to_owned(),
         }),
         has_your_token: false,
-        body: Body::Text { text: "supper at eight".to_owned().into(), view_once: false },
+        body: Body::Text { text: "supper at eight".to_owned().into(), view_once: false, quote: None },
     }
 }
 
