@@ -142,7 +142,7 @@ characters) is shown as \\u{202e}.
 
 Examples:
   hob-chat receive
-  hob-chat receive --follow
+  hob-chat receive --follow --notify
   hob-chat receive --wait 10s --json
 
 With --json, one line a message, its text as it was written:
@@ -153,6 +153,9 @@ With --json, one line a message, its text as it was written:
         /// Stay, and print messages as they come
         #[arg(long)]
         follow: bool,
+        /// Tell the desktop, too, where it has a notification service: who wrote, never what
+        #[arg(long, requires = "follow")]
+        notify: bool,
         /// If nothing is kept, wait this long for the first message
         #[arg(long, value_parser = parse_duration, value_name = "TIME", default_value = "0s")]
         wait: Duration,

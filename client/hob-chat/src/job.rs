@@ -35,7 +35,7 @@ pub enum Job {
     Refuse { id: String },
     Verify { name: String, confirm: bool },
     Send { to: String, text: String, ttl: Option<Duration>, view_once: bool, reply_to: Option<String>, wait: Duration },
-    Receive { follow: bool, wait: Duration },
+    Receive { follow: bool, notify: bool, wait: Duration },
     History { name: String, last: usize },
     Export { name: String },
     Status,
@@ -71,7 +71,7 @@ impl Job {
                 let text = text.map_or_else(text_from_stdin, Ok)?;
                 Self::Send { to, text, ttl, view_once, reply_to, wait }
             }
-            Command::Receive { follow, wait } => Self::Receive { follow, wait },
+            Command::Receive { follow, notify, wait } => Self::Receive { follow, notify, wait },
             Command::History { name, last } => Self::History { name, last },
             Command::Export { name } => Self::Export { name },
             Command::Status => Self::Status,

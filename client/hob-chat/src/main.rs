@@ -9,6 +9,7 @@
 //! - [`engine`]: owns the client's core and carries out what it asks for, in order; [`net`]: the connections.
 //! - [`profile`]: the folder: key, sealed state, lock.
 //! - [`handover`]: a second process on a profile hands its job to the first.
+//! - [`notify`]: a word to the desktop that something came.
 //! - [`show`]: QR codes, times, lines; [`out`]: where they go; [`picture`]: codes read from PNG and JPEG files.
 //! - [`error`]: what can go wrong, and which exit code it has.
 
@@ -19,6 +20,7 @@ mod error;
 mod handover;
 mod job;
 mod net;
+mod notify;
 mod out;
 mod picture;
 mod profile;

@@ -5,6 +5,7 @@
 //! - [`profiles`]: what lies on the disk, and what happens when it is damaged.
 //! - [`pictures`]: codes in PNG and JPEG files, the hostile ones included.
 //! - [`contacts`]: what becomes of contacts and of codes that were shown; a conversation as a file.
+//! - [`desktop`]: what the desktop is told.
 //! - [`talking`]: two people and a box. [`second`]: two processes on one profile.
 //! - [`terminal`]: what is shown to somebody who sits at a terminal.
 //! - [`people`] runs the program; [`small_box`] is a box as small as it can be: real TLS, real WebSocket, everything else in
@@ -17,6 +18,7 @@
 )]
 
 mod contacts;
+mod desktop;
 mod manners;
 mod people;
 mod pictures;

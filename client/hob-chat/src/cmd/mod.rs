@@ -52,7 +52,7 @@ async fn dispatch(session: &Session, job: Job) -> Result<Ending, ChatError> {
             let reply_to = reply_to.as_deref().and_then(hob_client::MessageId::from_hex);
             send::run(session, &to, &text, hob_client::SendOptions { ttl, view_once, reply_to }, wait).await
         }
-        Job::Receive { follow, wait } => receive::run(session, follow, wait).await,
+        Job::Receive { follow, notify, wait } => receive::run(session, follow, notify, wait).await,
         Job::History { name, last } => history::run(session, &name, last).await,
         Job::Export { name } => export::run(session, &name).await,
         Job::Status => status::run(session).await,

@@ -1,4 +1,4 @@
-//! `receive [--follow] [--wait 10s]`: prints what came. stdout holds messages only.
+//! `receive [--follow [--notify]] [--wait 10s]`: prints what came. stdout holds messages only.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -9,14 +9,15 @@ use hob_client::{Message, MessageId};
 use crate::engine::now_ms;
 use crate::engine::session::{FLUSH_PATIENCE, Session};
 use crate::error::{ChatError, Ending};
+use crate::notify;
 use crate::show::message::{ReceivedObject, received_line};
 
 /// Only a limit for the wait itself: whatever happens ends it.
 const FOLLOW_LOOKS_UP: Duration = Duration::from_secs(3600);
 
 /// Prints all that is kept and ends, or waits for the first, or stays.
-pub async fn run(session: &Session, follow: bool, wait: Duration) -> Result<Ending, ChatError> {
-    let mut printer = Printer::default();
+pub async fn run(session: &Session, follow: bool, notify: bool, wait: Duration) -> Result<Ending, ChatError> {
+    let mut printer = Printer { notify, ..Printer::default() };
     match receive(session, &mut printer, follow, wait).await {
         // Ctrl-C is how following ends.
         Err(ChatError::Interrupted) => {
@@ -82,6 +83,8 @@ fn has_more(session: &Session) -> bool {
 #[derive(Default)]
 struct Printer {
     printed: usize,
+    /// The desktop is told, too.
+    notify: bool,
     /// Unverified contacts that were pointed out.
     pointed_out: BTreeSet<String>,
 }
@@ -104,6 +107,9 @@ impl Printer {
         // Also when nobody reads any further (`receive | head`): what was read stays read.
         mark(session, others.get(..printed).unwrap_or(&others))?;
         ended?;
+        if self.notify {
+            notify::tell(messages.iter().map(|message| message.contact.as_str()));
+        }
         self.printed += messages.len();
         Ok(messages.len())
     }
