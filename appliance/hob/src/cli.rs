@@ -123,6 +123,10 @@ pub struct Serve {
     #[arg(long, value_name = "N", requires = "demo_clock", default_value_t = 60,
           value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub clock_speed: u32,
+    /// Let box and wall clock be ahead by as many seconds as this file says (eight bytes), also while the box runs
+    #[cfg(feature = "demo-clock")]
+    #[arg(long, value_name = "FILE", requires = "demo_clock")]
+    pub clock_file: Option<PathBuf>,
     #[command(flatten)]
     pub settings: AllFlags,
 }

@@ -86,7 +86,7 @@ fn what_is_no_command_ends_with_2() {
 #[cfg(not(feature = "demo-clock"))]
 #[test]
 fn a_shipped_box_does_not_know_a_demo_clock() {
-    for typed in [&["serve", "--demo-clock"][..], &["serve", "--clock-speed", "60"]] {
+    for typed in [&["serve", "--demo-clock"][..], &["serve", "--clock-speed", "60"], &["serve", "--clock-file", "x"]] {
         let ended = run(typed);
         assert_eq!(ended.code, Some(2));
         assert!(ended.stderr.contains("unexpected argument"), "{}", ended.stderr);

@@ -13,6 +13,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::cli::Serve;
+use crate::clock::Pace;
 use crate::cmd::listen;
 use crate::cmd::ready::Ready;
 use crate::config::Config;
@@ -55,17 +56,22 @@ pub fn run(args: &Serve) -> Result<(), Failure> {
 }
 
 #[cfg(feature = "demo-clock")]
-fn clock_speed(args: &Serve) -> u32 {
+fn pace(args: &Serve) -> Result<Pace, Failure> {
     if !args.demo_clock {
-        return 1;
+        return Ok(Pace::default());
     }
-    tracing::warn!(speed = args.clock_speed, "demo clock: what is kept is forgotten this much faster");
-    args.clock_speed
+    let open = |path| std::fs::File::open(path).map_err(|error| Failure::of(&error));
+    let ahead = args.clock_file.as_ref().map(open).transpose()?;
+    let speed = if ahead.is_some() { 1 } else { args.clock_speed };
+    tracing::warn!(speed, "demo clock: what is kept is forgotten this much faster, or when the clock's file says so");
+    // One a process, for as long as it lives.
+    Ok(Pace { speed, ahead: ahead.map(|file| &*Box::leak(Box::new(file))) })
 }
 
 #[cfg(not(feature = "demo-clock"))]
-const fn clock_speed(_: &Serve) -> u32 {
-    1
+#[expect(clippy::unnecessary_wraps, reason = "a demo build has another one")]
+const fn pace(_: &Serve) -> Result<Pace, Failure> {
+    Ok(Pace {})
 }
 
 async fn serve(args: &Serve, config: &Config, data: &Path) -> Result<(), Failure> {
@@ -77,7 +83,7 @@ async fn serve(args: &Serve, config: &Config, data: &Path) -> Result<(), Failure
         data: data.to_owned(),
         relay: config.relay.clone(),
         identity,
-        clock_speed: clock_speed(args),
+        pace: pace(args)?,
     })
     .map_err(|error| Failure::of(&error))?;
     tell_recovery(engine.recovery());

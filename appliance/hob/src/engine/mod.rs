@@ -32,7 +32,7 @@ use hob_relay::{ConnId, Relay, Restored};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
-use crate::clock::Clocks;
+use crate::clock::{Clocks, Pace};
 use crate::engine::outbox::Outbox;
 use crate::identity::Identity;
 
@@ -48,7 +48,7 @@ pub struct EngineOptions {
     /// The box's keys.
     pub identity: Arc<Identity>,
     /// 1, but in demo builds.
-    pub clock_speed: u32,
+    pub pace: Pace,
 }
 
 /// The box cannot start.
@@ -105,7 +105,7 @@ pub struct Stopped;
 /// # Errors
 /// If the folder is in use, or cannot be read or written.
 pub fn start(options: EngineOptions) -> Result<(Engine, JoinHandle<()>), StartError> {
-    let clocks = Clocks::new(options.clock_speed);
+    let clocks = Clocks::new(options.pace);
     let mut clock = None;
     let opening = Options { retention: options.relay.retention, ..Options::new(options.data) };
     let opened = DiskLog::open(opening, |checkpoint| {
