@@ -36,7 +36,7 @@ use crate::{
 };
 
 pub use open::FORMAT;
-pub(crate) use open::{Lock, check_format};
+pub(crate) use open::{Lock, check_format, clock_id};
 
 /// Ends that wait for a commit to ride with, before they are written on their own.
 const RIDING_MAX: usize = 256;

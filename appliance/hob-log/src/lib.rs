@@ -14,7 +14,7 @@
 //! - [`events`]: sled, brought up to the journal and rebuilt from it.
 //! - [`keys`]: the box key, the shred secret, and how a key is destroyed; [`splitter`] spreads the secret.
 //! - [`recovery`]: what a start finds: torn tails are cut, damaged middles quarantined, both counted.
-//! - [`mod@verify`]: the same, offline and without changing anything.
+//! - [`mod@verify`]: the same, offline and without changing anything; [`mod@look`]: its quick sister, which takes no lock.
 //! - [`files`]: the thin layer over the file system, and the recording one that the tests look through.
 
 pub mod disk;
@@ -24,6 +24,7 @@ pub mod files;
 pub mod journal;
 pub mod keys;
 mod ledger;
+pub mod look;
 pub mod mark;
 pub mod memory;
 pub mod record;
@@ -44,6 +45,7 @@ use hob_relay::event::{Append, Place};
 
 pub use disk::{DiskLog, Opened, Options};
 pub use error::{BodyError, LogError, OpenError, Trouble};
+pub use look::{Look, check_data_format, look};
 pub use memory::MemoryLog;
 pub use recovery::{LostWindow, RecoveryReport};
 pub use verify::{LogVerdict, verify};

@@ -48,8 +48,26 @@ pub fn verify(data_folder: &Path) -> Result<Vec<LogVerdict>, OpenError> {
     check_format(&files, data_folder)?;
     let folders = Folders::new(data_folder);
     let box_key = BoxKey::load(&files, &folders.keys, false)?;
-    let table = KeyStore::peek(&files, &folders.keys, &box_key)?;
-    let manifest = read_whole(&files, &folders.manifest()).ok().flatten().unwrap_or_default();
+    verdicts(&files, &folders, &box_key, Depth::Bodies)
+}
+
+/// How much of a log is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Depth {
+    /// The chain of its records.
+    Records,
+    /// The bodies of what waits, too.
+    Bodies,
+}
+
+pub(crate) fn verdicts(
+    files: &dyn FileLayer,
+    folders: &Folders,
+    box_key: &BoxKey,
+    depth: Depth,
+) -> Result<Vec<LogVerdict>, OpenError> {
+    let table = KeyStore::peek(files, &folders.keys, box_key)?;
+    let manifest = read_whole(files, &folders.manifest()).ok().flatten().unwrap_or_default();
     let holds: Option<u64> = String::from_utf8_lossy(&manifest).trim().parse().ok();
     let mut entries: Vec<&KeyEntry> = table.entries.iter().collect();
     entries.sort_by_key(|entry| entry.name);
@@ -57,12 +75,12 @@ pub fn verify(data_folder: &Path) -> Result<Vec<LogVerdict>, OpenError> {
     for entry in entries {
         match entry.name {
             LogName::Ledger { generation } if holds.is_none_or(|holds| holds == generation) => {
-                verdicts.push(verify_ledger(&files, &folders.generation(generation), entry));
+                verdicts.push(verify_ledger(files, &folders.generation(generation), entry));
             }
             // Another generation is what an interrupted switch left; the next start removes it.
             LogName::Ledger { .. } => {}
             LogName::Window { number } => verdicts.push(match folders.window(number) {
-                Some((folder, is_aside)) => verify_window(&files, &folder, entry, number, is_aside),
+                Some((folder, is_aside)) => verify_window(files, &folder, entry, (number, is_aside), depth),
                 None => missing(entry.name),
             }),
         }
@@ -109,7 +127,13 @@ fn verify_ledger(files: &dyn FileLayer, folder: &Path, entry: &KeyEntry) -> LogV
     verdict
 }
 
-fn verify_window(files: &dyn FileLayer, folder: &Path, entry: &KeyEntry, number: u32, is_aside: bool) -> LogVerdict {
+fn verify_window(
+    files: &dyn FileLayer,
+    folder: &Path,
+    entry: &KeyEntry,
+    (number, is_aside): (u32, bool),
+    depth: Depth,
+) -> LogVerdict {
     let mut reader = WindowReader::new(number);
     let mut records = 0;
     let found = walk(files, folder, entry, &mut |found| {
@@ -119,7 +143,7 @@ fn verify_window(files: &dyn FileLayer, folder: &Path, entry: &KeyEntry, number:
     let (Some(found), Ok(file)) = (found, files.open(&folder.join(JOURNAL_FILE))) else {
         return missing(entry.name);
     };
-    let content = reader.finish(&*file, &entry.keys(), true);
+    let content = reader.finish(&*file, &entry.keys(), depth == Depth::Bodies);
     let mut verdict = LogVerdict {
         log: entry.name,
         records,

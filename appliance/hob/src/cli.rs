@@ -24,6 +24,7 @@ Examples:
 
   Look after it:
     hob status
+    hob doctor                        of a box that runs or is stopped; says what to do
     hob compact                       destroys what need not be kept, now instead of later
     hob verify-log                    of a box that is stopped
     hob config example > hob.toml && hob config check --config hob.toml
@@ -86,7 +87,7 @@ With --json: {\"generation\":n,\"records_before\":n,\"records_after\":n,\"closed
 With --json, one object; counters run since the start: pending, pending_bytes, accepted (taken for
 keeping), delivered, expired, online_only, duplicates, pushed, refused, members, devices, connected,
 senders, windows, windows_with_body_key, lost_windows, damaged_records, generation, bytes_on_disk,
-storing_fails, memory_bytes, uptime_s")]
+storing_fails, memory_bytes, uptime_s, last_stop (how the run before this one ended)")]
     Status(Look),
     /// Check every record of a stopped box's log, changing nothing
     #[command(after_help = "\
@@ -95,6 +96,26 @@ Ends with 1 if anything is damaged.
 With --json, one line a log:
 {\"log\":…,\"records\":n,\"live\":n,\"damaged\":n,\"torn_bytes\":n,\"notes\":[…]}")]
     VerifyLog(Look),
+    /// Look at everything that a box needs, and say what to do. Changes nothing
+    #[command(after_help = "\
+Examples:
+  hob doctor                        the box of this user, running or stopped
+  hob doctor --data /srv/hob        another one; as its user, or as root
+  hob doctor --config /etc/hob/hob.toml --json | jq -r '.findings[] | select(.verdict != \"ok\")'
+
+Looks at the rights of the folder and its keys, the clock and who sets it, the disk (room, file
+system, wear), the ports (a running box is really connected to), open files, memory, the
+certificate, the log, and the service. Each is one of
+  ok      nothing needs to be done
+  look    the box works; something weakens a promise, or will go wrong later
+  WRONG   something does not work
+and the line below says what to do.
+
+Ends with 0 if all is ok, 1 if something is to be looked at, 2 if something is wrong.
+
+With --json, one object: {\"verdict\":\"ok\"|\"look\"|\"wrong\",\"running\":bool,
+\"findings\":[{\"check\":…,\"verdict\":…,\"says\":…,\"next\":… or null}]}")]
+    Doctor(Doctor),
     /// Check the settings, or show them all
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -196,6 +217,19 @@ pub struct ConfigCheck {
     pub settings: AllFlags,
 }
 
+/// `hob doctor`
+#[derive(Debug, Args)]
+pub struct Doctor {
+    /// The file with the settings of the box
+    #[arg(long, env = "HOB_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// For programs: JSON on stdout
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub settings: AllFlags,
+}
+
 /// `hob demo`
 #[derive(Debug, Args)]
 pub struct Demo {
@@ -234,6 +268,6 @@ mod tests {
             assert!(!takes_json || help.contains("With --json"), "{}", sub.get_name());
             looked_at += usize::from(takes_json);
         }
-        assert_eq!(looked_at, 5);
+        assert_eq!(looked_at, 6);
     }
 }

@@ -4,7 +4,7 @@
 //! - `cli`: what can be typed; `cmd`: one file a command; `config`: the keeper's settings.
 //! - `engine`: the one owner of the relay's rules; `clock`: the clocks under it.
 //! - `net`: what strangers reach; `control`: what the keeper asks over a socket in the data folder.
-//! - `identity`: the box's keys; `folder`: the data folder and private files.
+//! - `identity`: the box's keys; `folder`: the data folder and private files; `last_stop`: how the last run ended.
 //! - `addresses`: where the box can be reached; `show`: how an invitation is shown.
 //! - `logging`: the log on stderr; `failure`: how a command ends that cannot do its work.
 
@@ -18,6 +18,7 @@ mod engine;
 mod failure;
 mod folder;
 mod identity;
+mod last_stop;
 mod logging;
 mod net;
 mod show;

@@ -3,8 +3,10 @@
 //! # Layout
 //! - `talking`: two people and a box, with `hob-chat`.
 //! - `keeping`: what the box accepted, it delivers; and nothing is answered before it is durable.
+//! - `doctor`: what the keeper is told when something is wrong, each thing provoked.
 //! - `telling`: it says so: quotas, restarts, figures.
 
+mod doctor;
 mod keeping;
 mod talking;
 mod telling;

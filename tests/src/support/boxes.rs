@@ -109,6 +109,12 @@ impl Start {
         self
     }
 
+    /// The same environment for another command.
+    pub fn environment_of(&self, mut command: Command) -> Command {
+        command.envs(self.env.iter().map(|(name, value)| (name, value)));
+        command
+    }
+
     /// `hob serve` over a folder, not yet started.
     pub fn command(&self, data: &Path) -> Command {
         let hob = self.build.clone().unwrap_or_else(|| program("hob"));

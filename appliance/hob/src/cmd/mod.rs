@@ -3,12 +3,13 @@
 //! # Layout
 //! - [`serve`]: runs the box; `listen` opens its ports, `ready` tells that it is.
 //! - [`invite`], [`members`], [`revoke`], [`compact`], [`status`]: ask a running box.
-//! - [`verify_log`]: looks at a stopped one.
+//! - [`verify_log`]: looks at a stopped one; [`doctor`]: at everything that either needs.
 //! - [`config`]: checks settings; [`demo`]: shows it all.
 
 mod compact;
 mod config;
 mod demo;
+mod doctor;
 mod invite;
 mod listen;
 mod members;
@@ -43,6 +44,7 @@ pub fn run(command: Command) -> Result<ExitCode, Failure> {
         Command::Compact(args) => compact::run(&args).map(done),
         Command::Status(args) => status::run(&args).map(done),
         Command::VerifyLog(args) => verify_log::run(&args),
+        Command::Doctor(args) => doctor::run(&args),
         Command::Config(which) => config::run(&which).map(done),
         Command::Demo(args) => demo::run(&args).map(done),
     }

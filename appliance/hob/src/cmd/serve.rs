@@ -17,10 +17,11 @@ use crate::clock::Pace;
 use crate::cmd::listen;
 use crate::cmd::ready::Ready;
 use crate::config::Config;
-use crate::control::{Control, routes, socket};
+use crate::control::{Control, StartStory, routes, socket};
 use crate::engine::{self, Engine, EngineOptions};
 use crate::failure::Failure;
-use crate::{identity, logging, net};
+use crate::last_stop::Why;
+use crate::{identity, last_stop, logging, net};
 
 /// How long the first member's invitation is good.
 const FIRST_INVITATION: Duration = Duration::from_secs(24 * 3600);
@@ -44,6 +45,8 @@ const ADDRESSES_EVERY: Duration = Duration::from_secs(60);
 pub fn run(args: &Serve) -> Result<(), Failure> {
     let config = Config::load(args.config.as_deref(), &args.settings.0)?;
     let data = config.data_folder()?;
+    // Whatever makes a file from here on, sled too, makes it for this user only.
+    rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
     logging::start(&config);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
@@ -87,9 +90,11 @@ async fn serve(args: &Serve, config: &Config, data: &Path) -> Result<(), Failure
     })
     .map_err(|error| Failure::of(&error))?;
     tell_recovery(engine.recovery());
-    let running = match Running::open(config, data, &engine).await {
+    let start = StartStory { last_stop: last_stop::take(data, engine.is_first_start()), activated: false };
+    let running = match Running::open(config, data, &engine, start).await {
         Ok(running) => running,
         Err(failure) => {
+            last_stop::write(data, Why::NoPort);
             engine.stop(Duration::ZERO).await;
             return Err(failure);
         }
@@ -147,25 +152,30 @@ impl StopSignals {
 /// A box with open ports.
 struct Running {
     control: Control,
-    metrics: Option<SocketAddr>,
     members: JoinHandle<()>,
     ending: watch::Sender<bool>,
 }
 
 impl Running {
-    async fn open(config: &Config, data: &Path, engine: &Engine) -> Result<Self, Failure> {
+    async fn open(config: &Config, data: &Path, engine: &Engine, start: StartStory) -> Result<Self, Failure> {
         let listener = listen::on(config.listen).map_err(|error| Failure::of(&error))?;
         let listening_on = listener.local_addr().map_err(|error| Failure::of(&error))?;
+        let metrics = config.metrics.and_then(bind_metrics);
         let control = Control {
             engine: engine.clone(),
             set_addresses: config.addresses.clone().into(),
             listening_on,
+            metrics: metrics.as_ref().map(|(_, bound)| *bound),
+            start: Arc::new(start),
             stopping: Arc::new(AtomicBool::new(false)),
         };
         let _ = engine.set_addresses(control.addresses()).await;
         let (ending, ended) = watch::channel(false);
         open_control(data, &control, ended.clone())?;
-        let metrics = config.metrics.and_then(|address| open_metrics(address, &control, ended));
+        if let Some((listener, _)) = metrics {
+            let server = axum::serve(listener, routes::health(control.clone()));
+            tokio::spawn(server.with_graceful_shutdown(is_true(ended)).into_future());
+        }
         let endpoint =
             net::Endpoint::new(engine.clone(), config.gate.to_rules()).map_err(|error| Failure::of(&error))?;
         let members = tokio::spawn(async move {
@@ -173,7 +183,7 @@ impl Running {
                 tracing::error!(%error, "the port cannot be served");
             }
         });
-        Ok(Self { control, metrics, members, ending })
+        Ok(Self { control, members, ending })
     }
 
     async fn announce(&self, args: &Serve, data: &Path) -> Result<(), Failure> {
@@ -182,7 +192,7 @@ impl Running {
             control: &self.control,
             data,
             invitation: invitation.as_ref(),
-            metrics: self.metrics,
+            metrics: self.control.metrics,
             as_json: args.ready_json,
         }
         .tell()
@@ -230,8 +240,11 @@ impl Running {
             self.control.engine.stop(BACK_IN).await;
             let _ = engine_task.await;
         };
+        // While the log holds the folder: after that the line may be the next box's.
+        last_stop::write(data, Why::Asked);
         if tokio::time::timeout(STOP_WITHIN, closed).await.is_err() {
             tracing::warn!("the log did not close in time; the next start will check it");
+            last_stop::write(data, Why::AskedAndSlow);
         }
         self.members.abort();
         self.ending.send_replace(true);
@@ -249,24 +262,18 @@ fn open_control(data: &Path, control: &Control, ended: watch::Receiver<bool>) ->
 }
 
 /// Figures are a convenience: a taken port is a warning, not an end.
-fn open_metrics(address: SocketAddr, control: &Control, ended: watch::Receiver<bool>) -> Option<SocketAddr> {
+fn bind_metrics(address: SocketAddr) -> Option<(tokio::net::TcpListener, SocketAddr)> {
     let open = || {
         let listener = listen::on(address).map_err(|error| error.to_string())?;
         let listener = tokio::net::TcpListener::from_std(listener).map_err(|error| error.to_string())?;
         let bound = listener.local_addr().map_err(|error| error.to_string())?;
         Ok::<_, String>((listener, bound))
     };
-    match open() {
-        Ok((listener, bound)) => {
-            let server = axum::serve(listener, routes::health(control.clone())).with_graceful_shutdown(is_true(ended));
-            tokio::spawn(server.into_future());
-            Some(bound)
-        }
-        Err(_) => {
+    open()
+        .inspect_err(|_| {
             tracing::warn!("metrics.listen cannot be opened; the figures are on the control socket only");
-            None
-        }
-    }
+        })
+        .ok()
 }
 
 async fn is_true(mut ended: watch::Receiver<bool>) {

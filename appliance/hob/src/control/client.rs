@@ -46,7 +46,15 @@ pub enum AskError {
 /// # Errors
 /// [`AskError`].
 pub fn get<A: DeserializeOwned>(data: &Path, path: &str) -> Result<A, AskError> {
-    ask(data, "GET", path, &[])
+    ask(data, "GET", path, &[], ANSWER_WITHIN)
+}
+
+/// The same for whoever will not wait for a box that hangs.
+///
+/// # Errors
+/// [`AskError`].
+pub fn get_within<A: DeserializeOwned>(data: &Path, path: &str, within: Duration) -> Result<A, AskError> {
+    ask(data, "GET", path, &[], within)
 }
 
 /// Orders something.
@@ -55,20 +63,26 @@ pub fn get<A: DeserializeOwned>(data: &Path, path: &str) -> Result<A, AskError> 
 /// [`AskError`].
 pub fn post<A: DeserializeOwned>(data: &Path, path: &str, order: &impl Serialize) -> Result<A, AskError> {
     let body = serde_json::to_vec(order).map_err(|error| no_answer(data, io::Error::other(error)))?;
-    ask(data, "POST", path, &body)
+    ask(data, "POST", path, &body, ANSWER_WITHIN)
 }
 
 fn no_answer(data: &Path, source: io::Error) -> AskError {
     AskError::NoAnswer { data: data.to_owned(), source }
 }
 
-fn ask<A: DeserializeOwned>(data: &Path, method: &str, path: &str, body: &[u8]) -> Result<A, AskError> {
+fn ask<A: DeserializeOwned>(
+    data: &Path,
+    method: &str,
+    path: &str,
+    body: &[u8],
+    within: Duration,
+) -> Result<A, AskError> {
     let mut stream = socket::connect(data).map_err(|error| match error.kind() {
         io::ErrorKind::PermissionDenied => AskError::NotYours { data: data.to_owned() },
         _ => AskError::NoBox { data: data.to_owned() },
     })?;
     let mut exchange = || -> io::Result<Vec<u8>> {
-        stream.set_read_timeout(Some(ANSWER_WITHIN))?;
+        stream.set_read_timeout(Some(within))?;
         write!(
             stream,
             "{method} {path} HTTP/1.0\r\nHost: hob\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",

@@ -33,8 +33,21 @@ pub struct Control {
     pub set_addresses: Arc<[Address]>,
     /// Where members reach the box.
     pub listening_on: SocketAddr,
+    /// Where figures are served besides the control socket.
+    pub metrics: Option<SocketAddr>,
+    /// How this run came about.
+    pub start: Arc<StartStory>,
     /// The box goes down.
     pub stopping: Arc<AtomicBool>,
+}
+
+/// How a run came about.
+#[derive(Debug, Clone, Default)]
+pub struct StartStory {
+    /// How the run before it ended, in words.
+    pub last_stop: String,
+    /// The service manager opened the ports.
+    pub activated: bool,
 }
 
 /// The box did not do what the keeper asked.

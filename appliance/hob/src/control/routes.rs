@@ -12,7 +12,9 @@ use hob_protocol::ids::{MailboxId, MemberId};
 use hob_relay::admin::{Answer, Ask, MemberView};
 use hob_relay::status::Status;
 
-use crate::control::wire::{Compacted, Device, Done, InviteOrder, Invited, Member, Refusal, RevokeOrder, StatusView};
+use crate::control::wire::{
+    CareView, Compacted, Device, Done, InviteOrder, Invited, Member, Refusal, RevokeOrder, ServiceView, StatusView,
+};
 use crate::control::{Control, NotDone, metrics};
 use crate::show;
 
@@ -27,6 +29,7 @@ pub fn keeper(control: Control) -> Router {
         .route("/v1/revoke", post(revoke))
         .route("/v1/compact", post(compact))
         .route("/v1/status", get(status))
+        .route("/v1/care", get(care))
         .merge(health_routes())
         .with_state(control)
 }
@@ -169,7 +172,36 @@ async fn status_view(control: &Control, rules: &Status) -> StatusView {
         storing_fails: rules.storing_fails,
         memory_bytes: metrics::resident_bytes(),
         uptime_s: control.engine.uptime().as_secs(),
+        last_stop: control.start.last_stop.clone(),
     }
+}
+
+async fn care(State(control): State<Control>) -> Result<Json<CareView>, Refused> {
+    let engine = &control.engine;
+    let clock = engine.clock_view().await.map_err(|_| NotDone::Stopping)?;
+    let log = engine.log_stats().await.map_err(|_| NotDone::Stopping)?;
+    let recovery = engine.recovery();
+    let watchdog = sd_notify::watchdog_enabled().map(|every| u64::try_from(every.as_millis()).unwrap_or(u64::MAX));
+    Ok(Json(CareView {
+        pid: std::process::id(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        identity: engine.identity().public.to_string(),
+        listening_on: control.listening_on.to_string(),
+        metrics: control.metrics.map(|address| address.to_string()),
+        unix_ms_by_records: clock.unix_ms,
+        time_confirmed: clock.is_confirmed,
+        old_mail_until_s: clock.old_mail_for.map(|left| left.as_secs()),
+        cut_tails: recovery.cut_tails,
+        ledger_restored: recovery.ledger_restored,
+        ledger_lost: recovery.ledger_lost,
+        refused_commits: log.refused_commits,
+        service: ServiceView {
+            notifies: std::env::var_os("NOTIFY_SOCKET").is_some(),
+            watchdog_ms: watchdog,
+            activated: control.start.activated,
+        },
+        status: view(&control).await?,
+    }))
 }
 
 fn count<T>(items: impl Iterator<Item = T>) -> u64 {

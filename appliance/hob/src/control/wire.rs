@@ -130,4 +130,51 @@ pub struct StatusView {
     pub memory_bytes: u64,
     /// Seconds since the start.
     pub uptime_s: u64,
+    /// How the run before this one ended, in words.
+    #[serde(default)]
+    pub last_stop: String,
+}
+
+/// What the box knows of its own condition: for `hob doctor`.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct CareView {
+    /// Its process.
+    pub pid: u32,
+    /// The version of its program.
+    pub version: String,
+    /// Its identity, in hex.
+    pub identity: String,
+    /// Where members reach it: address and port.
+    pub listening_on: String,
+    /// Where figures are served besides the control socket.
+    pub metrics: Option<String>,
+    /// The wall clock by the box's own reckoning, Unix milliseconds.
+    pub unix_ms_by_records: u64,
+    /// Whether two sources agreed on the time.
+    pub time_confirmed: bool,
+    /// Seconds until mail from before the start is destroyed, because nobody knows how long the box was off.
+    pub old_mail_until_s: Option<u64>,
+    /// Journals whose tail was torn by a sudden stop.
+    pub cut_tails: u64,
+    /// Damaged records of the ledger that its copy gave back at the start.
+    pub ledger_restored: u64,
+    /// Records of the ledger that nothing could give back.
+    pub ledger_lost: u64,
+    /// Commits that the disk refused since the start.
+    pub refused_commits: u64,
+    /// Who started it.
+    pub service: ServiceView,
+    /// How it stands.
+    pub status: StatusView,
+}
+
+/// What the box's service manager, if it has one, asked of it.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct ServiceView {
+    /// It wants to be told when the box is ready.
+    pub notifies: bool,
+    /// It ends a box that says nothing for as long, in milliseconds.
+    pub watchdog_ms: Option<u64>,
+    /// It opened the ports.
+    pub activated: bool,
 }

@@ -73,8 +73,20 @@ enum Command {
     Closed { conn: ConnId },
     Ask { ask: Ask, reply: oneshot::Sender<Answer> },
     Addresses(Vec<Address>),
+    Clock { reply: oneshot::Sender<ClockView> },
     Compact { reply: oneshot::Sender<Result<CompactReport, LogError>> },
     Stop { back_in: Duration, reply: oneshot::Sender<()> },
+}
+
+/// What the box thinks of the time.
+#[derive(Debug, Clone, Copy)]
+pub struct ClockView {
+    /// The wall clock by the box's own reckoning, Unix milliseconds.
+    pub unix_ms: u64,
+    /// Whether two sources agreed on the time.
+    pub is_confirmed: bool,
+    /// How long mail from before the start is still kept, where nobody knows how long the box was off.
+    pub old_mail_for: Option<Duration>,
 }
 
 /// A handle on the running relay. Cheap to clone.
@@ -224,6 +236,16 @@ impl Engine {
             Ok(report) => report.map_err(|error| error.to_string()),
             Err(_) => Err(Stopped.to_string()),
         }
+    }
+
+    /// What the box thinks of the time.
+    ///
+    /// # Errors
+    /// If the box is going down.
+    pub async fn clock_view(&self) -> Result<ClockView, Stopped> {
+        let (reply, answer) = oneshot::channel();
+        self.tell(Command::Clock { reply }).await?;
+        answer.await.map_err(|_| Stopped)
     }
 
     /// How the log stands.

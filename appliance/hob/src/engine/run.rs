@@ -159,6 +159,10 @@ impl Task {
                 self.input(now, Input::Admin { request: self.last_request, ask });
             }
             Command::Addresses(addresses) => self.sign_addresses(now, addresses),
+            Command::Clock { reply } => {
+                // Whoever asked may have gone.
+                let _ = reply.send(self.clock_view(now));
+            }
             Command::Compact { reply } => self.writer.compact(
                 now,
                 Box::new(move |report| {

@@ -7,6 +7,7 @@ use hob_relay::Input;
 use hob_relay::clock::{BoxTime, CHECKPOINT_EVERY, Now, TimeSource};
 
 use crate::clock::is_set_by_a_time_service;
+use crate::engine::ClockView;
 use crate::engine::run::Task;
 
 /// How often the log looks at its windows.
@@ -51,6 +52,15 @@ impl Task {
             }
             let checkpoint = self.clock.checkpoint(monotone, self.clocks.unix_ms());
             self.writer.checkpoint(checkpoint);
+        }
+    }
+
+    /// What the box thinks of the time.
+    pub(super) fn clock_view(&mut self, now: Now) -> ClockView {
+        ClockView {
+            unix_ms: self.clock.checkpoint(self.clocks.monotone(), now.unix_ms).unix_ms,
+            is_confirmed: self.clock.is_confirmed(),
+            old_mail_for: self.clock.old_windows_until().map(|until| until.since(now.box_time)),
         }
     }
 
