@@ -207,6 +207,7 @@ fn envelopes() {
             name: "bob".to_owned(),
         }),
         has_your_token: true,
+        strict: true,
         body,
     };
     let text = inner::Body::Text {

@@ -82,7 +82,8 @@ A contact is new until `verify --confirm`.
 
 With --json, one line a contact:
   {\"name\":…, \"verified\":bool, \"new\":bool, \"answered\":bool, \"blocked\":bool, \"unread\":n,
-   \"member\":hex, \"box\":hex, \"added_at\":RFC 3339}")]
+   \"member\":hex, \"box\":hex, \"added_at\":RFC 3339,
+   \"last_seen\":RFC 3339 or null}")]
     Contacts,
     /// List those who wrote without a code of yours
     #[command(after_help = "\
@@ -113,10 +114,12 @@ Examples:
   uptime | hob-chat send bob
   hob-chat send bob \"the code is 4711\" --ttl 10m --view-once
   hob-chat send bob \"yes\" --reply-to 3f0c…
+  hob-chat send bob \"are you there?\" --strict
 
 With --json, one line:
   {\"id\":hex, \"to\":…, \"until\":RFC 3339 or null, \"why\":text or null,
-   \"status\":\"delivered\", \"kept\", \"outbox\", \"refused\" or \"expired\"}")]
+   \"status\":\"delivered\", \"kept\", \"offered\", \"outbox\", \"refused\", \"expired\",
+            \"given up\" or \"nobody there\", \"sent_again\":n}")]
     Send {
         /// The contact
         to: String,
@@ -128,6 +131,9 @@ With --json, one line:
         /// Shown once by the receiving client, never in its history
         #[arg(long)]
         view_once: bool,
+        /// Never kept by any box: passed on at once, or not delivered. Waits up to a minute for the confirmation
+        #[arg(long)]
+        strict: bool,
         /// The message that it answers, by its id as `history --json` and `receive --json` name it
         #[arg(long, value_name = "ID", value_parser = parse_message_id)]
         reply_to: Option<String>,
@@ -146,7 +152,7 @@ Examples:
   hob-chat receive --wait 10s --json
 
 With --json, one line a message, its text as it was written:
-  {\"from\":name, \"text\":…, \"path\":\"box\", \"sent_at\":RFC 3339, \"id\":hex,
+  {\"from\":name, \"text\":…, \"path\":\"box\" or \"unkept\", \"sent_at\":RFC 3339, \"id\":hex,
    \"verified\":bool, \"view_once\":bool, \"expires_at\":RFC 3339 or null,
    \"reply_to\":null or {\"id\":hex, \"by\":\"received\", \"sent\" or null, \"excerpt\":…}}")]
     Receive {
@@ -163,10 +169,11 @@ With --json, one line a message, its text as it was written:
     /// Show the last messages with a contact
     #[command(after_help = "\
 With --json, one line a message, the oldest first:
-  {\"contact\":name, \"direction\":\"received\" or \"sent\", \"text\":…, \"path\":\"box\",
+  {\"contact\":name, \"direction\":\"received\" or \"sent\", \"text\":…, \"path\":\"box\" or \"unkept\",
    \"sent_at\":RFC 3339, \"id\":hex, \"expires_at\":RFC 3339 or null,
    \"reply_to\":as in `receive`,
-   \"status\":\"delivered\", \"kept\", \"outbox\", \"refused\" or \"expired\"}")]
+   \"status\":\"delivered\", \"kept\", \"offered\", \"outbox\", \"refused\", \"expired\",
+            \"given up\" or \"nobody there\", \"sent_again\":n}")]
     History {
         /// The contact
         name: String,
@@ -192,8 +199,8 @@ With --json, one line: {\"name\":…, \"messages\":n, \"markdown\":…}")]
 With --json, one line:
   {\"box\":hex, \"addresses\":[…], \"name\":…, \"mailbox\":hex,
    \"online\":bool, \"why_offline\":text or null, \"unconfirmed\":n,
-   \"in_outbox\":n, \"unread\":n, \"contacts\":n, \"requests\":n}
-`unconfirmed` messages are not confirmed by the contact's device yet; of these, `in_outbox` are with no box either.")]
+   \"in_outbox\":n, \"unread\":n, \"contacts\":n, \"requests\":n, \"messages\":[…]}
+`messages` are those that are not confirmed yet or were given up lately, as `history --json` names them. `unconfirmed` messages are not confirmed by the contact's device yet; of these, `in_outbox` are with no box either.")]
     Status,
     /// Print a script that completes commands in your shell
     #[command(after_help = "\

@@ -20,24 +20,68 @@ use crate::picture;
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Job {
-    Join { link: String, name: String },
-    ContactShow { bare: bool },
-    ContactAdd { code: String, name: String },
+    Join {
+        link: String,
+        name: String,
+    },
+    ContactShow {
+        bare: bool,
+    },
+    ContactAdd {
+        code: String,
+        name: String,
+    },
     Codes,
-    RevokeCode { which: String },
-    Rename { name: String, new_name: String },
-    Remove { name: String },
-    Block { name: String },
-    Unblock { name: String },
+    RevokeCode {
+        which: String,
+    },
+    Rename {
+        name: String,
+        new_name: String,
+    },
+    Remove {
+        name: String,
+    },
+    Block {
+        name: String,
+    },
+    Unblock {
+        name: String,
+    },
     Contacts,
     Requests,
-    Accept { id: String, name: Option<String> },
-    Refuse { id: String },
-    Verify { name: String, confirm: bool },
-    Send { to: String, text: String, ttl: Option<Duration>, view_once: bool, reply_to: Option<String>, wait: Duration },
-    Receive { follow: bool, notify: bool, wait: Duration },
-    History { name: String, last: usize },
-    Export { name: String },
+    Accept {
+        id: String,
+        name: Option<String>,
+    },
+    Refuse {
+        id: String,
+    },
+    Verify {
+        name: String,
+        confirm: bool,
+    },
+    Send {
+        to: String,
+        text: String,
+        ttl: Option<Duration>,
+        view_once: bool,
+        strict: bool,
+        reply_to: Option<String>,
+        wait: Duration,
+    },
+    Receive {
+        follow: bool,
+        notify: bool,
+        wait: Duration,
+    },
+    History {
+        name: String,
+        last: usize,
+    },
+    Export {
+        name: String,
+    },
     Status,
     Forget,
 }
@@ -67,9 +111,9 @@ impl Job {
             Command::Request(RequestCommand::Accept { id, name }) => Self::Accept { id, name },
             Command::Request(RequestCommand::Refuse { id }) => Self::Refuse { id },
             Command::Verify { name, confirm } => Self::Verify { name, confirm },
-            Command::Send { to, text, ttl, view_once, reply_to, wait } => {
+            Command::Send { to, text, ttl, view_once, strict, reply_to, wait } => {
                 let text = text.map_or_else(text_from_stdin, Ok)?;
-                Self::Send { to, text, ttl, view_once, reply_to, wait }
+                Self::Send { to, text, ttl, view_once, strict, reply_to, wait }
             }
             Command::Receive { follow, notify, wait } => Self::Receive { follow, notify, wait },
             Command::History { name, last } => Self::History { name, last },

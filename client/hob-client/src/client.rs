@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use hob_protocol::frame::{ClientBody, ClientFrame, ServerBody, ServerFrame};
-use hob_protocol::ids::{DeviceKey, EnvelopeId, TokenHash};
+use hob_protocol::ids::{BoxIdentity, DeviceKey, EnvelopeId, TokenHash};
 use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
@@ -53,8 +53,12 @@ pub(crate) struct Run {
     /// Devices to which nothing is sent before a time, and why.
     pub(crate) pauses: HashMap<DeviceKey, (u64, WaitReason)>,
     pub(crate) receipts_sent_ms: HashMap<DeviceKey, u64>,
+    /// When a device's `back` was obeyed last.
+    pub(crate) backs_obeyed_ms: HashMap<DeviceKey, u64>,
     /// Pushes that wait for those before them.
     pub(crate) held: Vec<HeldPush>,
+    /// Boxes in whose place another one answered last.
+    pub(crate) strangers: HashSet<BoxIdentity>,
     /// Told once a run.
     pub(crate) told: HashSet<DeviceKey>,
 }
@@ -141,6 +145,7 @@ impl Client {
             Input::Opened { link, exporter, certificate_spki } => self.opened(link, exporter, certificate_spki, &mut s),
             Input::Received { link, frame } => self.received(link, frame, &mut s),
             Input::Closed { link } => self.closed(link, &mut s),
+            Input::WokenUp => self.woken_up(),
             Input::Timeout => {}
         }
         self.settle(s)

@@ -139,6 +139,9 @@ pub struct SendOptions {
     pub view_once: bool,
     /// The message that it answers: one of this conversation.
     pub reply_to: Option<MessageId>,
+    /// No box ever keeps it: it is passed on at once, or not at all. Never sent again by itself; not confirmed within a
+    /// minute, it is [not delivered](crate::MessageStatus::NobodyThere). Fixed when it is written.
+    pub strict: bool,
 }
 
 impl Client {
@@ -285,6 +288,7 @@ impl Client {
         let Some(peer) = self.state.peer_mut(&code.device_key) else { return false };
         let is_fresh = peer.member == code.member_key && peer.introduction.as_ref() != Some(&code.introduction_token);
         if is_fresh {
+            peer.token_epoch = None;
             peer.introduction = Some(code.introduction_token.clone());
             peer.their_token = None;
             peer.box_identity = code.box_identity;
@@ -379,13 +383,14 @@ impl Client {
         let quote = options.reply_to.map(|id| self.quote(now_ms, &member, id)).transpose()?;
         let mut s = Step::new(now_ms, rng);
         let id = new_id(&mut s);
-        let SendOptions { ttl: _, view_once, reply_to: _ } = options;
+        let SendOptions { ttl: _, view_once, reply_to: _, strict } = options;
         let devices: Vec<_> =
             self.state.peers.iter().filter(|peer| peer.member == member).map(|peer| peer.device).collect();
         for device in &devices {
             let body = OutBody::Text { text: text.to_owned(), view_once, quote: quote.clone() };
             let mut entry = Entry::new(id, *device, body, now_ms);
             entry.ttl_ms = ttl_ms;
+            entry.strict = strict;
             self.state.outbox.push(entry);
         }
         if let Some(device) = devices.first() {
@@ -399,6 +404,7 @@ impl Client {
                 expires_at_ms: ttl_ms.map(|ttl| now_ms.saturating_add(ttl)),
                 view_once,
                 quote,
+                strict,
             });
         }
         s.dirty = true;
@@ -454,7 +460,7 @@ impl Client {
             .cloned()
             .collect();
         for item in waiting {
-            self.confirm(device, item.id);
+            self.confirm(device, item.id, item.strict);
             if let Some(message) = self.message(&item) {
                 self.later(Output::Message(message), s);
             }

@@ -74,6 +74,15 @@ pub(crate) struct Peer {
     /// Messages to confirm.
     #[serde(with = "crate::raw::list")]
     pub(crate) receipts: Vec<MessageId>,
+    /// Strict ones: no box keeps what confirms them.
+    #[serde(default, with = "crate::raw::list")]
+    pub(crate) strict_receipts: Vec<MessageId>,
+    /// When anything of theirs came last; 0: never.
+    #[serde(default)]
+    pub(crate) last_seen_ms: u64,
+    /// The memory of their box that took the token last, or that was known when the token came.
+    #[serde(default)]
+    pub(crate) token_epoch: Option<u64>,
 }
 
 /// A bundle as it was fetched.
@@ -111,12 +120,20 @@ impl Peer {
             sessions: Vec::new(),
             fresh_session: false,
             receipts: Vec::new(),
+            strict_receipts: Vec::new(),
+            last_seen_ms: 0,
+            token_epoch: None,
         }
     }
 
     /// What submits to them, if anything does yet.
     pub(crate) fn token(&self) -> Option<&DeliveryToken> {
         self.their_token.as_ref().or(self.introduction.as_ref())
+    }
+
+    /// Notes that something of theirs came. A clock ahead of ours does not count.
+    pub(crate) fn seen(&mut self, sent_at_ms: u64, now_ms: u64) {
+        self.last_seen_ms = self.last_seen_ms.max(sent_at_ms.min(now_ms));
     }
 
     fn open_bundle(&self, bytes: &[u8], now_ms: u64) -> Result<Bundle, BundleError> {
@@ -241,6 +258,17 @@ impl State {
     pub(crate) fn name_of_device(&self, device: &DeviceKey) -> Option<String> {
         let peer = self.peer(device)?;
         self.person(&peer.member).map(|person| person.name.clone())
+    }
+
+    /// When anything of this member came last.
+    pub(crate) fn last_seen_ms(&self, member: &MemberKey) -> Option<u64> {
+        let devices = self.peers.iter().filter(|peer| peer.member == *member);
+        devices.map(|peer| peer.last_seen_ms).max().filter(|seen| *seen > 0)
+    }
+
+    /// The memory of a box as it was met last.
+    pub(crate) fn epoch_of(&self, identity: &BoxIdentity) -> Option<u64> {
+        self.boxes.iter().find(|memory| memory.identity == *identity).map(|memory| memory.epoch)
     }
 
     pub(crate) fn is_contact(&self, peer: &Peer) -> bool {

@@ -123,7 +123,7 @@ impl Client {
         let tag = middle.tag();
         if let Some(message) = self.state.seen.before(&tag) {
             if let Some(message) = message {
-                self.confirm(&middle.sender, message);
+                self.confirm(&middle.sender, message, id == EnvelopeId::ONLINE_ONLY);
             }
             return;
         }
@@ -132,7 +132,12 @@ impl Client {
             return;
         }
         let message = match self.open(middle, s) {
-            Ok(inner) => self.deliver(&middle.sender, inner, s),
+            Ok(inner) => {
+                if let Some(peer) = self.state.peer_mut(&middle.sender) {
+                    peer.seen(inner.sent_at_ms, s.now_ms);
+                }
+                self.deliver(&middle.sender, inner, s)
+            }
             // Not remembered: what there was no room for may come again.
             Err(Dropped::Silently) => return,
             Err(dropped) => {
@@ -262,7 +267,7 @@ impl Client {
             Body::Text { text, view_once, quote } => {
                 let id = inner.message_id;
                 if self.state.seen.has_message(from, &id) {
-                    self.confirm(from, id);
+                    self.confirm(from, id, inner.strict);
                     return Delivered::ToConfirm(id);
                 }
                 // A clock ahead of ours does not prolong a message's life.
@@ -282,6 +287,7 @@ impl Client {
                         expires_at_ms,
                         view_once,
                         quote,
+                        strict: inner.strict,
                     },
                     s,
                 )
@@ -293,7 +299,7 @@ impl Client {
                 Delivered::Done
             }
             Body::Back => {
-                self.is_back(from);
+                self.is_back(from, s);
                 Delivered::Done
             }
             Body::Retry { inner_hash } => {
@@ -304,7 +310,7 @@ impl Client {
     }
 
     fn show(&mut self, item: Item, s: &Step<'_>) -> Delivered {
-        let (id, device, member) = (item.id, item.device, item.member);
+        let (id, device, member, strict) = (item.id, item.device, item.member, item.strict);
         if self.state.person(&member).is_none() {
             let of_device = self.state.history.iter().filter(|other| other.device == device);
             if of_device.count() >= REQUEST_MESSAGES_MAX {
@@ -317,18 +323,8 @@ impl Client {
             self.later(Output::Message(message), s);
         }
         self.state.history.push(item);
-        self.confirm(&device, id);
+        self.confirm(&device, id, strict);
         Delivered::ToConfirm(id)
-    }
-
-    /// A receipt is due, to contacts only.
-    pub(crate) fn confirm(&mut self, device: &DeviceKey, id: MessageId) {
-        let is_contact = self.state.peer(device).is_some_and(|peer| self.state.is_contact(peer));
-        if let Some(peer) = self.state.peer_mut(device).filter(|_| is_contact)
-            && !peer.receipts.contains(&id)
-        {
-            peer.receipts.push(id);
-        }
     }
 
     fn dropped(&mut self, middle: &Middle, dropped: &Dropped, s: &mut Step<'_>) {

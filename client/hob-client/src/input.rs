@@ -41,6 +41,9 @@ pub enum Input {
         /// Which.
         link: Link,
     },
+    /// A wake-up came: a contact's box has something, or a contact is back. Connections are tried at once, whatever was
+    /// waited for, and what has no receipt goes out again as at the start.
+    WokenUp,
     /// The time of the last [`Output::Wake`](crate::Output::Wake) has come. Harmless at any other time.
     Timeout,
 }

@@ -50,8 +50,13 @@ impl Client {
 
     /// Takes what came with a message of a known peer: the token, and where its box is.
     pub(crate) fn take_introduction(&mut self, from: &DeviceKey, introduction: &Introduction) {
+        let identity = self.state.peer(from).map(|peer| peer.box_identity);
+        let epoch = identity.and_then(|identity| self.state.epoch_of(&identity));
         let Some(peer) = self.state.peer_mut(from) else { return };
-        peer.their_token = Some(introduction.token.clone());
+        if peer.their_token.as_ref() != Some(&introduction.token) {
+            peer.their_token = Some(introduction.token.clone());
+            peer.token_epoch = epoch;
+        }
         if let Some(record) = read_address_record(&introduction.address_record) {
             peer.take_address_record(&record);
         }

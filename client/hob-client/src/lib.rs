@@ -17,10 +17,12 @@
 //! - [`seal`]: from a text to an envelope and back, one file a layer.
 //! - `keys`: this device's own; [`record`] and [`bundle`]: what others know of them; `contacts`: what is known of others.
 //! - `link`: when to connect and whom to believe; `owner`: what the home box is told.
-//! - `outbox`, `submit`: what has no receipt yet, and how it gets to a box; `inbox`: at least once becomes exactly once,
-//!   by what `seen` remembers; `introduce`: first contact.
+//! - `outbox`, `submit`: what has no receipt yet, and how it gets to a box; `again`: what goes again, and when that ends.
+//! - `inbox`: at least once becomes exactly once, by what `seen` remembers; `receipts`: what is confirmed, and when;
+//!   `introduce`: first contact.
 //! - `state`: what survives a kill; `raw`: how its keys and ids are written.
 
+mod again;
 pub mod bundle;
 mod client;
 pub mod command;
@@ -37,6 +39,7 @@ mod owner;
 mod people;
 mod query;
 mod raw;
+mod receipts;
 pub mod record;
 pub mod seal;
 mod seen;

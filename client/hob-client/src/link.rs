@@ -233,19 +233,42 @@ impl Client {
         let state = self.link(link);
         if hello.identity != expected {
             let got = hello.identity;
-            s.notice(Notice::BoxIdentityChanged { link, expected, got });
+            self.another_box_answers(Notice::BoxIdentityChanged { link, expected, got }, expected, s);
             return self.close_for(link, BACKOFF_STRANGER_MS, s);
         }
         let proven = state.exporter.is_some_and(|exporter| {
             transcript::server(&exporter, &state.spki).is_signed_by(expected.as_bytes(), &hello.signature)
         });
         if !proven {
-            s.notice(Notice::BoxNotProven { link, expected });
+            self.another_box_answers(Notice::BoxNotProven { link, expected }, expected, s);
             return self.close_for(link, BACKOFF_STRANGER_MS, s);
         }
         state.limits = Some(hello.limits);
         state.failures = 0;
+        self.run.strangers.remove(&expected);
         self.remember_box(&hello, s);
+    }
+
+    /// Said loudly, once until the right one is back; what is for that box waits.
+    fn another_box_answers(&mut self, notice: Notice, expected: BoxIdentity, s: &mut Step<'_>) {
+        if self.run.strangers.insert(expected) {
+            s.notice(notice);
+        }
+    }
+
+    /// A connection that is waited with is tried now.
+    pub(crate) fn try_now(&mut self, link: Link) {
+        if let Some(state) = self.run.links.get_mut(&link).filter(|state| state.phase == Phase::Closed) {
+            state.wait_until(0);
+        }
+    }
+
+    /// A wake-up came: whatever was waited for, it is tried now.
+    pub(crate) fn woken_up(&mut self) {
+        for state in self.run.links.values_mut().filter(|state| state.phase == Phase::Closed) {
+            state.wait_until(0);
+        }
+        self.run.pauses.clear();
     }
 
     fn remember_box(&mut self, hello: &Hello, s: &mut Step<'_>) {

@@ -123,8 +123,24 @@ pub enum Notice {
         /// Why.
         why: Refusal,
     },
-    /// A message's time to live, or 14 days, passed without a receipt: it is not tried again.
+    /// A message's time to live passed without a receipt: it is not tried again.
     Expired {
+        /// For whom: the local name.
+        contact: String,
+        /// Which.
+        message: MessageId,
+    },
+    /// A message was sent again for 14 days, and nobody confirmed it: it is not tried again.
+    GivenUp {
+        /// For whom: the local name.
+        contact: String,
+        /// Which.
+        message: MessageId,
+        /// When anything of the contact came last, Unix time in milliseconds.
+        last_seen_ms: Option<u64>,
+    },
+    /// A strict message was not confirmed within a minute: nobody was there. It is not tried again.
+    NobodyThere {
         /// For whom: the local name.
         contact: String,
         /// Which.

@@ -8,7 +8,7 @@ use crate::command::CommandError;
 use crate::contacts::{Person, request_id};
 use crate::input::Link;
 use crate::link::Phase;
-use crate::outbox::{Entry, Stage};
+use crate::outbox::{Entry, SEND_AGAIN_MAX, Stage};
 use crate::seal::quote::{Quote, beginning};
 use crate::state::{Item, Standing};
 use crate::view::{
@@ -102,6 +102,14 @@ impl Client {
         waiting.filter_map(|item| self.message(item)).collect()
     }
 
+    /// Sent messages that were given up within the last 14 days, oldest first.
+    pub fn given_up(&self, now_ms: u64) -> Vec<Message> {
+        let recent_ms = 2 * u64::try_from(SEND_AGAIN_MAX.as_millis()).unwrap_or(u64::MAX);
+        let given_up = self.state.history.iter().filter(|item| matches!(item.standing, Standing::GivenUp { .. }));
+        let recent = given_up.filter(|item| now_ms.saturating_sub(item.sent_at_ms) < recent_ms);
+        recent.filter_map(|item| self.message(item)).collect()
+    }
+
     /// What both read aloud, or scan.
     ///
     /// # Errors
@@ -159,7 +167,7 @@ impl Client {
     /// Receipts that could be sent, were there a connection.
     fn receipts_due(&self) -> usize {
         let contacts = self.state.peers.iter().filter(|peer| self.state.is_contact(peer) && peer.token().is_some());
-        contacts.map(|peer| peer.receipts.len()).sum()
+        contacts.map(|peer| peer.receipts.len() + peer.strict_receipts.len()).sum()
     }
 
     fn view_of(&self, person: &Person) -> Contact {
@@ -175,6 +183,7 @@ impl Client {
             answered: person.answered,
             added_at_ms: person.added_ms,
             unshown: unshown.filter(|item| item.standing == Standing::Unshown).count(),
+            last_seen_ms: self.state.last_seen_ms(&person.member),
         }
     }
 
@@ -191,7 +200,7 @@ impl Client {
             expires_at_ms: item.expires_at_ms,
             view_once: item.view_once,
             quote: item.quote.as_ref().map(|quote| self.quoted(item, quote)),
-            path: Path::Box,
+            path: if item.strict { Path::Unkept } else { Path::Box },
             status: self.status(item),
         })
     }
@@ -210,6 +219,8 @@ impl Client {
         match item.standing {
             Standing::Unshown | Standing::Shown | Standing::Delivered => MessageStatus::Delivered,
             Standing::Expired => MessageStatus::Expired,
+            Standing::GivenUp { last_seen_ms } => MessageStatus::GivenUp { last_seen_ms },
+            Standing::NobodyThere => MessageStatus::NobodyThere,
             Standing::Refused { code } => MessageStatus::Refused { why: Refusal { code, retry_after: None } },
             Standing::InOutbox => {
                 let entries = self.state.outbox.iter().filter(|entry| entry.id == item.id);
@@ -221,16 +232,23 @@ impl Client {
     /// To a member of several devices, the best of them counts.
     fn outbox_status(&self, entries: Vec<&Entry>) -> MessageStatus {
         let kept = entries.iter().filter_map(|entry| match entry.stage {
-            Stage::Kept { until_ms, .. } => Some(until_ms),
-            Stage::Ready { .. } => None,
+            Stage::Kept { until_ms, .. } => Some((until_ms, entry.sent_again)),
+            Stage::Ready { .. } | Stage::Offered { .. } => None,
         });
-        if let Some(until_ms) = kept.max() {
-            return MessageStatus::Kept { until_ms };
+        if let Some((until_ms, sent_again)) = kept.max() {
+            return MessageStatus::Kept { until_ms, sent_again };
+        }
+        let offered = entries.iter().filter_map(|entry| match entry.stage {
+            Stage::Offered { until_ms } => Some(until_ms),
+            Stage::Ready { .. } | Stage::Kept { .. } => None,
+        });
+        if let Some(until_ms) = offered.max() {
+            return MessageStatus::Offered { until_ms };
         }
         match entries.first() {
             Some(entry) => {
                 let (why, retry_at_ms) = self.why_waiting(entry);
-                MessageStatus::Outbox { why, retry_at_ms }
+                MessageStatus::Outbox { why, retry_at_ms, sent_again: entry.sent_again }
             }
             None => MessageStatus::Expired,
         }

@@ -157,6 +157,9 @@ pub(crate) struct Item {
     pub(crate) view_once: bool,
     #[serde(default)]
     pub(crate) quote: Option<Quote>,
+    /// No box keeps it, nor what confirms it.
+    #[serde(default)]
+    pub(crate) strict: bool,
 }
 
 impl Item {
@@ -181,8 +184,12 @@ pub(crate) enum Standing {
     Delivered,
     /// Refused for good, by this code.
     Refused { code: u32 },
-    /// Not confirmed in time.
+    /// Not confirmed in its own time.
     Expired,
+    /// Not confirmed in 14 days.
+    GivenUp { last_seen_ms: Option<u64> },
+    /// Strict, and not confirmed within a minute.
+    NobodyThere,
 }
 
 impl State {

@@ -23,6 +23,10 @@ use crate::view::{MessageId, Refusal, WaitReason};
 
 /// Submits without an answer, to one device: a token's burst is 256, and an introduction's share 64.
 const IN_FLIGHT_MAX: usize = 32;
+/// How long an answer to a strict message is waited for, at most.
+const STRICT_WAIT_MS: u64 = 60_000;
+/// When a box that lost its memory is asked again whether it knows a token.
+const FORGOTTEN_PAUSE_MS: u64 = 600_000;
 /// When nothing says when to try again.
 const PAUSE_MS: u64 = 30_000;
 /// After a bundle that is not its owner's: the box will hand out the same one for a while.
@@ -123,8 +127,15 @@ impl Client {
                 return Break(());
             }
         };
+        let (now_ms, in_time_ms) = (s.now_ms, s.now_ms.saturating_add(STRICT_WAIT_MS));
         let Some(entry) = self.entry_mut(id, to) else { return Continue(()) };
-        let left_ms = entry.expires_at_ms().map(|expires| expires.saturating_sub(s.now_ms));
+        let online_only = entry.strict;
+        if online_only && entry.is_text() {
+            // Noted before it leaves: whatever becomes of this connection, it never goes a second time.
+            entry.stage = Stage::Offered { until_ms: entry.gives_up_at_ms().min(in_time_ms) };
+            s.dirty = true;
+        }
+        let left_ms = entry.expires_at_ms().map(|expires| expires.saturating_sub(now_ms));
         // What has seconds left is taken all the same; its reader drops it in time.
         let ttl =
             left_ms.map_or(limits.ttl_max, |left| Duration::from_millis(left).max(limits.ttl_min).min(limits.ttl_max));
@@ -133,7 +144,7 @@ impl Client {
             OutBody::Receipt { .. } | OutBody::Retry { .. } => Urgency::Quiet,
         };
         let what = What::Submit { id: *id, to: *to, token: token.hash() };
-        let body = ClientBody::Submit { token, envelope, ttl, urgency, online_only: false };
+        let body = ClientBody::Submit { token, envelope, ttl, urgency, online_only };
         self.ask(link, what, body, s);
         Continue(())
     }
@@ -188,6 +199,7 @@ impl Client {
             ttl: entry.ttl_ms.map(Duration::from_millis),
             introduction,
             has_your_token: peer.their_token.is_some(),
+            strict: entry.strict,
             body: entry.to_body(),
         };
         if peer.sessions.is_empty() || peer.fresh_session {
@@ -213,18 +225,54 @@ impl Client {
         s: &mut Step<'_>,
     ) {
         match body {
-            ServerBody::Accepted { ttl, duplicate: _ } => self.accepted(&id, to, ttl, s),
+            ServerBody::Accepted { ttl, duplicate: _ } => {
+                self.token_was_taken(to, token);
+                self.accepted(&id, to, ttl, s);
+            }
             ServerBody::Error { code, retry_after, .. } => {
                 let why = Refusal { code, retry_after };
+                self.take_offer_back(&id, to);
                 match waits_for(code, retry_after) {
                     Some(reason) => self.pause(*to, reason, retry_at_ms(retry_after, s.now_ms), s),
                     None if self.token_was_replaced(to, token) => {}
+                    None if self.box_forgot_the_token(to, code) => self.wait_for_their_device(to, s),
                     None => self.refused(&id, to, why, s),
                 }
             }
             // An answer of the wrong kind: as if there was none. The envelope is kept and goes again.
             _ => self.pause(*to, WaitReason::BoxUnwell, s.now_ms.saturating_add(PAUSE_MS), s),
         }
+    }
+
+    /// A strict message that a box did not pass on may be offered once more.
+    fn take_offer_back(&mut self, id: &MessageId, to: &DeviceKey) {
+        if let Some(entry) = self.entry_mut(id, to).filter(|entry| matches!(entry.stage, Stage::Offered { .. })) {
+            entry.stage = Stage::Ready { again: false };
+        }
+    }
+
+    fn token_was_taken(&mut self, to: &DeviceKey, token: &TokenHash) {
+        let identity = self.state.peer(to).map(|peer| peer.box_identity);
+        let epoch = identity.and_then(|identity| self.state.epoch_of(&identity));
+        let Some(peer) = self.state.peer_mut(to) else { return };
+        if peer.token().is_some_and(|current| current.hash() == *token) && peer.token_epoch != epoch {
+            peer.token_epoch = epoch;
+            self.run.batch.dirty = true;
+        }
+    }
+
+    /// Whether a token that is refused was good in an earlier memory of the box: its owner tells the box anew, once the
+    /// owner is there. A token that this very memory took before was taken back by its owner.
+    fn box_forgot_the_token(&self, to: &DeviceKey, code: u32) -> bool {
+        let Some(peer) = self.state.peer(to).filter(|_| Code::from_number(code) == Some(Code::NoSuchToken)) else {
+            return false;
+        };
+        let now = self.state.epoch_of(&peer.box_identity);
+        peer.token_epoch.is_some_and(|then| now.is_some_and(|now| now != then))
+    }
+
+    fn wait_for_their_device(&mut self, to: &DeviceKey, s: &mut Step<'_>) {
+        self.pause(*to, WaitReason::BoxForgot, s.now_ms.saturating_add(FORGOTTEN_PAUSE_MS), s);
     }
 
     /// While the refusal was on its way, the contact's answer brought another token.
@@ -242,10 +290,14 @@ impl Client {
         s: &mut Step<'_>,
     ) {
         match body {
-            ServerBody::Bundle { bundle } => self.bundle_came(device, &bundle, s),
+            ServerBody::Bundle { bundle } => {
+                self.token_was_taken(device, token);
+                self.bundle_came(device, &bundle, s);
+            }
             ServerBody::Error { code, retry_after, .. } => match waits_for(code, retry_after) {
                 Some(reason) => self.pause(*device, reason, retry_at_ms(retry_after, s.now_ms), s),
                 None if self.token_was_replaced(device, token) => {}
+                None if self.box_forgot_the_token(device, code) => self.wait_for_their_device(device, s),
                 None => self.refuse_all(device, &Refusal { code, retry_after }, s),
             },
             _ => self.close_for(link, PAUSE_MS, s),

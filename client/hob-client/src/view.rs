@@ -39,6 +39,8 @@ impl fmt::Debug for MessageId {
 pub enum Path {
     /// Kept and relayed by the recipient's box.
     Box,
+    /// Passed on by the recipient's box and never kept: strict.
+    Unkept,
 }
 
 impl Path {
@@ -46,6 +48,7 @@ impl Path {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Box => "box",
+            Self::Unkept => "unkept",
         }
     }
 }
@@ -137,10 +140,19 @@ pub enum MessageStatus {
         why: WaitReason,
         /// When it is tried again, Unix time in milliseconds; `None`: as soon as it can.
         retry_at_ms: Option<u64>,
+        /// How often it expired at the box and went out again.
+        sent_again: u32,
     },
     /// The contact's box keeps it.
     Kept {
         /// Until when, Unix time in milliseconds.
+        until_ms: u64,
+        /// How often it expired there before and went out again.
+        sent_again: u32,
+    },
+    /// Strict: handed to the contact's box for passing on at once. No box keeps it.
+    Offered {
+        /// Until when a confirmation is waited for, Unix time in milliseconds.
         until_ms: u64,
     },
     /// The contact's device confirmed it.
@@ -150,8 +162,15 @@ pub enum MessageStatus {
         /// Why.
         why: Refusal,
     },
-    /// Its time to live, or 14 days, passed without a receipt.
+    /// Its time to live passed without a receipt; of view-once ones, the box's deadline.
     Expired,
+    /// 14 days passed without a receipt.
+    GivenUp {
+        /// When anything of the contact came last, Unix time in milliseconds; `None`: never.
+        last_seen_ms: Option<u64>,
+    },
+    /// Strict, and not confirmed within a minute.
+    NobodyThere,
 }
 
 /// Why a message is still in the outbox.
@@ -171,6 +190,12 @@ pub enum WaitReason {
     BoxUnwell,
     /// It was kept and passed its deadline, or was lost, without a receipt: it goes out again.
     ToBeSentAgain,
+    /// The contact's box lost its memory, and the contact's device has not told it anew whose messages it takes.
+    BoxForgot,
+    /// Another box answers at the address of the contact's.
+    WrongBox,
+    /// The contact's keys are others than those that were verified.
+    KeysChanged,
 }
 
 impl WaitReason {
@@ -184,6 +209,9 @@ impl WaitReason {
             Self::TooFast => "too many messages at once",
             Self::BoxUnwell => "the contact's box cannot store at the moment",
             Self::ToBeSentAgain => "it was not confirmed in time and is sent again",
+            Self::BoxForgot => "the contact's box lost its memory and waits for the contact's device",
+            Self::WrongBox => "another box answers at the address of the contact's",
+            Self::KeysChanged => "the contact's keys have changed: compare the safety numbers, then confirm them",
         }
     }
 }
@@ -230,6 +258,8 @@ pub struct Contact {
     pub added_at_ms: u64,
     /// Messages received and not shown yet.
     pub unshown: usize,
+    /// When anything of them came last, by their clock or ours, whichever is earlier; Unix time in milliseconds.
+    pub last_seen_ms: Option<u64>,
 }
 
 /// A contact code that was shown here and not used yet.

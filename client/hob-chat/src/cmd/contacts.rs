@@ -51,5 +51,6 @@ fn object(contact: &Contact) -> serde_json::Value {
         "member": contact.member_key.to_string(),
         "box": contact.box_identity.to_string(),
         "added_at": time::rfc3339(contact.added_at_ms),
+        "last_seen": contact.last_seen_ms.map(time::rfc3339),
     })
 }

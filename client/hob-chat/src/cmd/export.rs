@@ -52,7 +52,9 @@ fn markdown(contact: &Contact, messages: &[Message], now_ms: u64) -> String {
 fn paragraph(message: &Message, now_ms: u64) -> String {
     let (who, standing) = match message.direction {
         Direction::Received => (plain(&escape_line(&message.contact)), String::new()),
-        Direction::Sent => ("you".to_owned(), format!(" ({})", plain(&status(&message.status, now_ms)))),
+        Direction::Sent => {
+            ("you".to_owned(), format!(" ({})", plain(&status(&message.status, &message.contact, now_ms))))
+        }
     };
     let lines: Vec<String> = escape(&message.text).split('\n').map(|line| format!("> {}", plain(line))).collect();
     // Two spaces at its end keep a line a line of its own.

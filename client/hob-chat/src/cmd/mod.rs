@@ -48,9 +48,9 @@ async fn dispatch(session: &Session, job: Job) -> Result<Ending, ChatError> {
         Job::Accept { id, name } => requests::accept(session, &id, name.as_deref()).await,
         Job::Refuse { id } => requests::refuse(session, &id).await,
         Job::Verify { name, confirm } => verify::run(session, &name, confirm).await,
-        Job::Send { to, text, ttl, view_once, reply_to, wait } => {
+        Job::Send { to, text, ttl, view_once, strict, reply_to, wait } => {
             let reply_to = reply_to.as_deref().and_then(hob_client::MessageId::from_hex);
-            send::run(session, &to, &text, hob_client::SendOptions { ttl, view_once, reply_to }, wait).await
+            send::run(session, &to, &text, hob_client::SendOptions { ttl, view_once, reply_to, strict }, wait).await
         }
         Job::Receive { follow, notify, wait } => receive::run(session, follow, notify, wait).await,
         Job::History { name, last } => history::run(session, &name, last).await,

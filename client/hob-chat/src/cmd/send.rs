@@ -9,8 +9,11 @@ use serde_json::json;
 use crate::engine::now_ms;
 use crate::engine::session::{FLUSH_PATIENCE, Session};
 use crate::error::{ChatError, Ending};
-use crate::show::message::{status, status_word};
+use crate::show::message::{sent_again, status, status_word};
 use crate::show::time;
+
+/// A little more than the core waits.
+const STRICT_PATIENCE: Duration = Duration::from_secs(62);
 
 /// Sends; after the box's answer waits at most `wait` for the receipt.
 pub async fn run(
@@ -31,7 +34,12 @@ pub async fn run(
             !matches!(fate(session, &id), MessageStatus::Outbox { .. }) || session.is_settled()
         })
         .await?;
-    session.until(wait, |session| !matches!(fate(session, &id), MessageStatus::Kept { .. })).await?;
+    let (wait, waits): (_, fn(&MessageStatus) -> bool) = match options.strict {
+        // What confirms it is never kept either: who does not wait does not hear of it.
+        true => (STRICT_PATIENCE, |status| matches!(status, MessageStatus::Offered { .. })),
+        false => (wait, |status| matches!(status, MessageStatus::Kept { .. })),
+    };
+    session.until(wait, |session| !waits(&fate(session, &id))).await?;
     report(session, to, id)
 }
 
@@ -48,22 +56,23 @@ fn report(session: &Session, to: &str, id: MessageId) -> Result<Ending, ChatErro
     let fate = fate(session, &id);
     let is_with_the_box = matches!(fate, MessageStatus::Delivered | MessageStatus::Kept { .. });
     if session.out.json() {
-        let why = (!is_with_the_box).then(|| status(&fate, now_ms()));
+        let why = (!is_with_the_box).then(|| status(&fate, to, now_ms()));
         let until = match &fate {
-            MessageStatus::Kept { until_ms } => Some(time::rfc3339(*until_ms)),
+            MessageStatus::Kept { until_ms, .. } => Some(time::rfc3339(*until_ms)),
             _ => None,
         };
         session.out.object(&json!({
             "id": id.to_string(),
             "to": to,
             "status": status_word(&fate),
+            "sent_again": sent_again(&fate),
             "until": until,
             "why": why,
         }))?;
     } else if is_with_the_box {
-        session.out.line(&status(&fate, now_ms()))?;
+        session.out.line(&status(&fate, to, now_ms()))?;
     } else {
-        session.out.notice(&format!("{}: {}", escape_line(to), status(&fate, now_ms())));
+        session.out.notice(&format!("{}: {}", escape_line(to), status(&fate, to, now_ms())));
         if matches!(fate, MessageStatus::Outbox { .. }) {
             session.out.notice("it goes out by itself with the next command that reaches the box");
         }

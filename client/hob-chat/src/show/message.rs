@@ -19,7 +19,9 @@ pub fn received_line(message: &Message, now_ms: u64) -> String {
 pub fn history_line(message: &Message, now_ms: u64) -> String {
     match message.direction {
         Direction::Received => received_line(message, now_ms),
-        Direction::Sent => format!("{}  ({})", line("you", message, now_ms), status(&message.status, now_ms)),
+        Direction::Sent => {
+            format!("{}  ({})", line("you", message, now_ms), status(&message.status, &message.contact, now_ms))
+        }
     }
 }
 
@@ -58,18 +60,47 @@ const fn direction(direction: Direction) -> &'static str {
     }
 }
 
-/// "delivered", "kept until 17:42", …
-pub fn status(status: &MessageStatus, now_ms: u64) -> String {
+/// "delivered", "kept until 17:42", "given up: bob has not been seen since Tuesday", …
+pub fn status(status: &MessageStatus, contact: &str, now_ms: u64) -> String {
     match status {
         MessageStatus::Delivered => "delivered".to_owned(),
-        MessageStatus::Kept { until_ms } => format!("kept until {}", time::clock(*until_ms, now_ms)),
-        MessageStatus::Outbox { why, retry_at_ms } => {
+        MessageStatus::Kept { until_ms, sent_again } => {
+            format!("kept until {}{}", time::clock(*until_ms, now_ms), times_again(*sent_again))
+        }
+        MessageStatus::Offered { until_ms } => {
+            format!("passed on, and never kept; confirmed by {}, or not delivered", time::clock(*until_ms, now_ms))
+        }
+        MessageStatus::Outbox { why, retry_at_ms, sent_again: _ } => {
             let again =
                 retry_at_ms.map_or_else(String::new, |at| format!("; tried again at {}", time::clock(at, now_ms)));
             format!("in the outbox: {}{again}", why.text())
         }
         MessageStatus::Refused { why } => format!("refused: {why}"),
         MessageStatus::Expired => "expired without being confirmed".to_owned(),
+        MessageStatus::GivenUp { last_seen_ms } => {
+            let contact = escape_line(contact);
+            match last_seen_ms {
+                Some(at) => format!("given up: {contact} has not been seen since {}", time::recent_day(*at, now_ms)),
+                None => format!("given up: {contact} has never been seen"),
+            }
+        }
+        MessageStatus::NobodyThere => "not delivered, nobody was there (strict)".to_owned(),
+    }
+}
+
+fn times_again(sent_again: u32) -> String {
+    match sent_again {
+        0 => String::new(),
+        1 => "; it expired once before and was sent again".to_owned(),
+        times => format!("; it expired {times} times before and was sent again"),
+    }
+}
+
+/// How often it expired at the box and went out again, as far as that still matters.
+pub const fn sent_again(status: &MessageStatus) -> u32 {
+    match status {
+        MessageStatus::Kept { sent_again, .. } | MessageStatus::Outbox { sent_again, .. } => *sent_again,
+        _ => 0,
     }
 }
 
@@ -81,6 +112,9 @@ pub const fn status_word(status: &MessageStatus) -> &'static str {
         MessageStatus::Outbox { .. } => "outbox",
         MessageStatus::Refused { .. } => "refused",
         MessageStatus::Expired => "expired",
+        MessageStatus::Offered { .. } => "offered",
+        MessageStatus::GivenUp { .. } => "given up",
+        MessageStatus::NobodyThere => "nobody there",
     }
 }
 
@@ -125,6 +159,7 @@ pub struct HistoryObject<'a> {
     sent_at: String,
     id: String,
     status: &'static str,
+    sent_again: u32,
     expires_at: Option<String>,
     reply_to: Option<Value>,
 }
@@ -140,6 +175,7 @@ impl<'a> HistoryObject<'a> {
             sent_at: time::rfc3339(message.sent_at_ms),
             id: message.id.to_string(),
             status: status_word(&message.status),
+            sent_again: sent_again(&message.status),
             expires_at: message.expires_at_ms.map(time::rfc3339),
             reply_to: message.quote.as_ref().map(quote_object),
         }
@@ -174,6 +210,17 @@ mod tests {
         let line = received_line(&message, message.sent_at_ms);
         let second = line.lines().nth(1).unwrap();
         assert!(second.starts_with("            ada"), "{line:?}");
+    }
+
+    #[test]
+    fn what_was_given_up_names_the_day_on_which_the_contact_was_seen_last() {
+        let now_ms = 1_795_282_920_000;
+        let given_up = |last_seen_ms| status(&MessageStatus::GivenUp { last_seen_ms }, "bob", now_ms);
+        let seen = given_up(Some(now_ms - 4 * 86_400_000));
+        assert_eq!(seen, "given up: bob has not been seen since Tuesday");
+        assert_eq!(given_up(Some(now_ms - 14 * 86_400_000)), "given up: bob has not been seen since 2026-11-07");
+        assert_eq!(given_up(None), "given up: bob has never been seen");
+        assert_eq!(status(&MessageStatus::NobodyThere, "bob", 0), "not delivered, nobody was there (strict)");
     }
 
     #[test]

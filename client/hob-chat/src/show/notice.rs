@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use hob_client::display::escape_line;
-use hob_client::{Link, MessageId, Notice};
+use hob_client::{Link, MessageId, MessageStatus, Notice};
+
+use crate::engine::now_ms;
 
 /// The line for a notice; `None`: commands speak about it themselves, or there is nothing to say.
 ///
@@ -29,6 +31,19 @@ pub fn line(notice: &Notice, spoken_for: &BTreeSet<MessageId>) -> Option<String>
                 return None;
             }
             format!("a message to {} expired without being confirmed", escape_line(contact))
+        }
+        Notice::GivenUp { contact, message, last_seen_ms } => {
+            if spoken_for.contains(message) {
+                return None;
+            }
+            let fate = MessageStatus::GivenUp { last_seen_ms: *last_seen_ms };
+            format!("a message to {}: {}", escape_line(contact), super::message::status(&fate, contact, now_ms()))
+        }
+        Notice::NobodyThere { contact, message } => {
+            if spoken_for.contains(message) {
+                return None;
+            }
+            format!("a message to {} was not delivered, nobody was there (strict)", escape_line(contact))
         }
         Notice::ContactMade { contact } => {
             let name = escape_line(contact);

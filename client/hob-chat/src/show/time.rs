@@ -35,6 +35,21 @@ pub fn minute(unix_ms: u64) -> String {
     local(unix_ms).strftime("%H:%M").to_string()
 }
 
+/// "17:42" today, "Tuesday" within six days, else "2026-11-07".
+pub fn recent_day(unix_ms: u64, now_ms: u64) -> String {
+    recent_day_in(&local(unix_ms), &local(now_ms))
+}
+
+fn recent_day_in(time: &Zoned, now: &Zoned) -> String {
+    let days = now.date().since(time.date()).map_or(i32::MAX, |span| span.get_days());
+    let format = match days {
+        0 => "%H:%M",
+        1..=6 => "%A",
+        _ => "%Y-%m-%d",
+    };
+    time.strftime(format).to_string()
+}
+
 /// "2026-11-20T17:42:03.120Z"
 pub fn rfc3339(unix_ms: u64) -> String {
     format!("{:.3}", timestamp(unix_ms))

@@ -42,6 +42,8 @@ pub mod wire {
         pub introduction: Option<Introduction>,
         #[prost(bool, tag = "10")]
         pub has_your_token: bool,
+        #[prost(bool, tag = "11")]
+        pub strict: bool,
         #[prost(oneof = "Body", tags = "20, 21, 22, 23")]
         pub body: Option<Body>,
     }
@@ -170,6 +172,8 @@ pub struct Inner {
     pub introduction: Option<Introduction>,
     /// The writer has a token made for it: extras are needed no more.
     pub has_your_token: bool,
+    /// No box may keep it, nor what confirms it.
+    pub strict: bool,
     /// What it says.
     pub body: Body,
 }
@@ -211,6 +215,7 @@ impl Inner {
             passphrase_layer: Vec::new(),
             introduction: self.introduction.as_ref().map(Introduction::to_wire),
             has_your_token: self.has_your_token,
+            strict: self.strict,
             body: Some(body),
         };
         Zeroizing::new(inner.encode_to_vec())
@@ -248,6 +253,7 @@ impl Inner {
             ttl: Some(inner.ttl_s).filter(|seconds| *seconds > 0).map(|seconds| Duration::from_secs(seconds.into())),
             introduction: inner.introduction.map(Introduction::from_wire).transpose()?,
             has_your_token: inner.has_your_token,
+            strict: inner.strict,
             body,
         })
     }
@@ -310,6 +316,7 @@ mod tests {
                 name: "bob".to_owned(),
             }),
             has_your_token: true,
+            strict: true,
             body: Body::Text {
                 text: Zeroizing::new("supper at eight".to_owned()),
                 view_once: true,

@@ -3,6 +3,7 @@
 //! # Layout
 //! - [`world`]: devices, the jumping clock and what boxes answer; [`naive_box`]: what a box holds.
 //! - [`talking`]: pairing, first contact, requests, receipts. [`again`]: lost, late and repeated envelopes.
+//! - [`waiting`]: long absences, simulated day by day. [`strict`]: what no box may keep.
 //! - [`chaos`]: bad days at random, replayed by their seed.
 //! - [`kills`]: a kill between any two outputs. [`strangers`]: wrong boxes, forged bundles and envelopes.
 //! - [`people`]: contacts renamed, removed and blocked, codes withdrawn.
@@ -14,8 +15,10 @@ mod kills;
 mod naive_box;
 mod people;
 mod strangers;
+mod strict;
 mod talking;
 mod vectors;
+mod waiting;
 mod world;
 
 use world::World;

@@ -29,6 +29,10 @@ pub struct NaiveBox {
     pub accepted: Vec<(MailboxId, Envelope)>,
     pub refuse_submits: Option<Refused>,
     pub fetches: usize,
+    /// Submits that were taken, repeated ones counted.
+    pub submitted: usize,
+    /// Online-only: pushed or dropped, never kept.
+    pub passed_on: Vec<Envelope>,
     pub knows_lists: bool,
 }
 
@@ -55,6 +59,8 @@ impl NaiveBox {
             accepted: Vec::new(),
             refuse_submits: None,
             fetches: 0,
+            submitted: 0,
+            passed_on: Vec::new(),
             knows_lists: true,
         }
     }
@@ -66,6 +72,15 @@ impl NaiveBox {
     pub fn pending(&self, mailbox: &MailboxId, now_ms: u64) -> Vec<&Kept> {
         let mine = self.mail.iter().filter(|kept| kept.mailbox == *mailbox && !kept.acknowledged);
         mine.filter(|kept| kept.deadline_ms > now_ms).collect()
+    }
+
+    /// What is due goes. A box keeps nothing past its deadline, and nothing for longer than it promises.
+    pub fn forget(&mut self, now_ms: u64) {
+        const LONGEST_MS: u64 = 5 * 3_600_000 + 1_800_000;
+        self.mail.retain(|kept| kept.deadline_ms > now_ms);
+        for kept in &self.mail {
+            assert!(kept.deadline_ms <= now_ms + LONGEST_MS, "kept for longer than the box does");
+        }
     }
 
     pub fn hello(&self, exporter: &Exporter) -> ServerBody {

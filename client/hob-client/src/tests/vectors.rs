@@ -81,6 +81,7 @@ fn inner() -> Inner {
             addresses: vec![Address::parse("box.example:8443").unwrap()],
             name: "bob".to_owned(),
         }),
+        strict: false,
         has_your_token: false,
         body: Body::Text { text: "supper at eight".to_owned().into(), view_once: false, quote: None },
     }

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use hob_protocol::address::Address;
 use hob_protocol::code::{Code, Refused};
 use hob_protocol::envelope::Envelope;
-use hob_protocol::frame::{ClientBody, ClientFrame, ServerBody, ServerFrame};
+use hob_protocol::frame::{ClientBody, ClientFrame, ServerBody, ServerFrame, Urgency};
 use hob_protocol::ids::{BoxIdentity, DeliveryToken, EnvelopeId, InvitationId, InvitationSecret, MailboxId, MemberId};
 use hob_protocol::invitation::Invitation;
 use hob_protocol::transcript::{self, BoundTo, Exporter};
@@ -38,6 +38,8 @@ pub struct Device {
     pub kill_after: Option<usize>,
     pub dead: bool,
     pub frames: Vec<ClientFrame>,
+    /// Envelopes that would have woken their reader.
+    pub woke: usize,
     wires: HashMap<Link, Wire>,
     wake_ms: Option<u64>,
 }
@@ -110,6 +112,7 @@ impl World {
             kill_after: None,
             dead: false,
             frames: Vec::new(),
+            woke: 0,
             wires: HashMap::new(),
             wake_ms: None,
         });
@@ -234,6 +237,8 @@ impl World {
                 Output::Connect { link, identity, .. } => self.connect(who, link, identity),
                 Output::Frame { link, frame } => {
                     device.check_is_saved(&frame, saved_before);
+                    let wakes = |body: &ClientBody| matches!(body, ClientBody::Submit { urgency: Urgency::Wake, .. });
+                    device.woke += usize::from(wakes(&frame.body));
                     device.frames.push(frame.clone());
                     self.frame(who, link, frame);
                 }
@@ -305,9 +310,9 @@ impl World {
                 self.say(who, link, request, ServerBody::Proved { mailbox, wants_token_list, wants_bundle });
                 return self.drain(who, at, mailbox);
             }
-            ClientBody::Submit { token, envelope, ttl, .. } => {
+            ClientBody::Submit { token, envelope, ttl, online_only, .. } => {
                 assert_eq!(owner, None, "never on a proved connection");
-                return self.submit(who, link, at, request, &token, envelope, ttl);
+                return self.submit(who, link, at, request, &token, envelope, ttl, online_only);
             }
             ClientBody::Acknowledge { ids } => {
                 assert!(owner.is_some());
@@ -363,6 +368,7 @@ impl World {
 
     fn drain(&mut self, who: usize, at: usize, mailbox: MailboxId) {
         let now_ms = self.now_ms;
+        self.boxes[at].forget(now_ms);
         let mut pending: Vec<(EnvelopeId, Envelope)> =
             self.boxes[at].pending(&mailbox, now_ms).iter().map(|kept| (kept.id, kept.envelope.clone())).collect();
         if let Some(order) = self.shuffle.take() {
@@ -389,6 +395,7 @@ impl World {
         token: &DeliveryToken,
         envelope: Envelope,
         ttl: Duration,
+        online_only: bool,
     ) {
         let the_box = &mut self.boxes[at];
         let Some(mailbox) = the_box.tokens.get(&token.hash()).copied() else {
@@ -399,6 +406,16 @@ impl World {
             return self.say(who, link, request, ServerFrame::refusal(0, refused).body);
         }
         let ttl = ttl.min(the_box.ttl_max);
+        the_box.submitted += 1;
+        if online_only {
+            the_box.passed_on.push(envelope.clone());
+            self.say(who, link, request, ServerBody::Accepted { ttl, duplicate: false });
+            if let Some(owner) = self.owner_of(at, mailbox) {
+                self.push(owner, EnvelopeId::ONLINE_ONLY, envelope);
+            }
+            return;
+        }
+        the_box.forget(self.now_ms);
         let id = envelope.id_in(&mailbox);
         let duplicate = the_box.mail.iter().any(|kept| kept.id == id);
         if !duplicate {
@@ -412,13 +429,17 @@ impl World {
             });
         }
         self.say(who, link, request, ServerBody::Accepted { ttl, duplicate });
-        let owner = self.devices.iter().position(|device| {
-            let wire = device.wires.get(&Link::Owner);
-            wire.is_some_and(|wire| wire.at == at && wire.proved == Some(mailbox))
-        });
-        if let Some(owner) = owner.filter(|_| !duplicate) {
+        if let Some(owner) = self.owner_of(at, mailbox).filter(|_| !duplicate) {
             self.push(owner, id, envelope);
         }
+    }
+
+    /// Who has proved a mailbox.
+    fn owner_of(&self, at: usize, mailbox: MailboxId) -> Option<usize> {
+        self.devices.iter().position(|device| {
+            let wire = device.wires.get(&Link::Owner);
+            wire.is_some_and(|wire| wire.at == at && wire.proved == Some(mailbox))
+        })
     }
 
     /// A box goes away: every connection to it ends.
@@ -469,6 +490,9 @@ impl World {
             self.run();
         }
         self.now_ms = self.now_ms.max(end_ms);
+        for the_box in &mut self.boxes {
+            the_box.forget(self.now_ms);
+        }
     }
 
     pub fn has_notice(&self, who: usize, is_it: impl Fn(&Notice) -> bool) -> bool {
