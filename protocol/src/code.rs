@@ -55,6 +55,12 @@ codes! {
     NotAMember = 8, "no member of this box has this device";
     /// A native device must bind its proof to the TLS exporter.
     ExporterMissing = 9, "this device must bind its proof to the connection";
+    /// A page's cursor is not of this mailbox, of an earlier start, too old, or no cursor. Answered alike.
+    BadCursor = 10, "this cursor is not good here: begin without one";
+    /// The session's token is missing, over, of another box or of an earlier start, or was taken back. Answered alike.
+    NoSession = 11, "this needs a session: log in again";
+    /// A web page that is not the box's own asks.
+    ForeignOrigin = 12, "web pages of other origins are not served here";
 
     /// The invitation is not known, used by somebody else, withdrawn, or its MAC is wrong. Answered alike.
     NoSuchInvitation = 20, "this invitation is not good here: ask for a new one";

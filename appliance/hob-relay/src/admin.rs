@@ -209,7 +209,7 @@ impl Relay {
                     mailbox: mailbox.id,
                     key: mailbox.device,
                     binding: mailbox.binding,
-                    connected: mailbox.owner.is_some(),
+                    connected: !mailbox.is_absent(),
                     pending: mailbox.queue.count,
                 });
             }
@@ -219,7 +219,7 @@ impl Relay {
 
     /// How it stands.
     pub fn status(&self) -> Status {
-        let owners = self.mailboxes.iter().filter(|(_, mailbox)| mailbox.owner.is_some()).count();
+        let owners = self.mailboxes.iter().filter(|(_, mailbox)| !mailbox.is_absent()).count();
         Status {
             counters: self.counters.clone(),
             pending: u64::from(self.pending.len()),

@@ -86,6 +86,7 @@ impl Relay {
         };
         let of_member = invitation.member;
         let mailbox = MailboxId::of_device(&redeem.device_key);
+        self.keeps_its_binding(&mailbox, redeem.binding)?;
         if again && let Some(number) = self.mailboxes.number_of(&mailbox) {
             let Some(found) = self.mailboxes.get(number) else {
                 return Err(UNKNOWN);
@@ -111,6 +112,17 @@ impl Relay {
         self.establish(conn, effects);
         self.reply_when_durable(conn, request, ServerBody::Admitted { member, mailbox }, effects);
         Ok(())
+    }
+
+    /// What a device was registered as holds: nobody who has an invitation, and knows a device's public key, makes that
+    /// device prove in another way.
+    fn keeps_its_binding(&self, mailbox: &MailboxId, binding: Binding) -> Result<(), Refused> {
+        let known = self.mailboxes.number_of(mailbox).and_then(|number| self.mailboxes.get(number));
+        match known.map(|mailbox| mailbox.binding) {
+            Some(Binding::Native) if binding == Binding::Web => Err(Refused::finally(Code::ExporterMissing)),
+            Some(Binding::Web) if binding == Binding::Native => Err(Refused::finally(Code::BadProof)),
+            _ => Ok(()),
+        }
     }
 
     fn admit(&mut self, now: Now, redeem: Redeem, of_member: Option<MemberId>, effects: &mut Effects) -> MemberId {
@@ -183,12 +195,10 @@ impl Relay {
         let superseded = mailbox.owner.take();
         let cursor = mailbox.queue.head;
         mailbox.owner = Some(Owner { conn, credit, in_flight: 0, cursor, catching_up_to: Some(catching_up_to) });
-        let bundle_is_good = mailbox.bundle.as_ref().is_some_and(|bundle| bundle.expires_at > now.ledger_time)
-            && !mailbox.bundle_is_stale;
         let proved = ServerBody::Proved {
             mailbox: mailbox.id,
             wants_token_list: mailbox.wants_token_list,
-            wants_bundle: !bundle_is_good,
+            wants_bundle: !mailbox.has_good_bundle(now.ledger_time),
         };
         let member = mailbox.member;
         if let Some(connection) = self.connections.get_mut(&conn) {
@@ -208,7 +218,7 @@ impl Relay {
         Ok(())
     }
 
-    fn check_proof(
+    pub(crate) fn check_proof(
         &self,
         nonce: &[u8; 32],
         exporter: Option<&hob_protocol::transcript::Exporter>,

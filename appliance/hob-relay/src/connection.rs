@@ -26,6 +26,8 @@ pub(crate) enum Role {
     Sender,
     /// It proved a mailbox.
     Owner { mailbox: u32 },
+    /// It is told what comes to a mailbox, and says nothing.
+    Watcher { mailbox: u32 },
 }
 
 #[derive(Debug)]
@@ -43,13 +45,20 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
+    /// What a request without a connection of its own is for its moment.
+    pub(crate) const fn for_one_request(now: BoxTime, role: Role, established: bool) -> Self {
+        Self { exporter: None, nonce: [0; 32], role, bad_tokens: 0, tries: 0, heard_at: now, established }
+    }
+
     /// Whether a frame belongs on this kind of connection.
     pub(crate) fn may_say(&self, body: &ClientBody) -> Result<(), Refused> {
         use ClientBody as B;
         match (body, self.role) {
-            (B::Ping, _) | (B::Redeem { .. } | B::Prove { .. }, Role::Fresh) => Ok(()),
+            (B::Ping, Role::Fresh | Role::Sender | Role::Owner { .. })
+            | (B::Redeem { .. } | B::Prove { .. }, Role::Fresh) => Ok(()),
             (B::Submit { .. } | B::BundleFetch { .. }, Role::Fresh | Role::Sender) => Ok(()),
             // A connection that showed a token and then proved a mailbox would tell the box who sends.
+            (_, Role::Watcher { .. }) => Err(Refused::finally(Code::UnknownFrame)),
             (B::Redeem { .. } | B::Prove { .. }, Role::Sender) => Err(Refused::finally(Code::NotAnonymous)),
             (B::Redeem { .. } | B::Prove { .. }, Role::Owner { .. }) => Err(Refused::finally(Code::BadProof)),
             (B::Submit { .. } | B::BundleFetch { .. }, Role::Owner { .. }) => Err(Refused::finally(Code::NotAnonymous)),
@@ -80,16 +89,20 @@ impl Relay {
             established: false,
         };
         self.connections.insert(conn, connection);
-        let hello = Hello {
+        let hello = self.hello(signature);
+        effects.send(conn, 0, ServerBody::Hello(Box::new(hello)));
+        effects.send(conn, 0, ServerBody::Challenge { nonce });
+    }
+
+    pub(crate) fn hello(&self, signature: Bytes) -> Hello {
+        Hello {
             identity: self.identity,
             signature,
             epoch: self.epoch,
             lost_windows: self.lost_windows.clone(),
             limits: self.config.limits(),
             address_record: self.addresses.clone(),
-        };
-        effects.send(conn, 0, ServerBody::Hello(Box::new(hello)));
-        effects.send(conn, 0, ServerBody::Challenge { nonce });
+        }
     }
 
     pub(crate) fn garbled(&mut self, conn: ConnId, error: FrameError, effects: &mut Effects) {
@@ -124,8 +137,10 @@ impl Relay {
         let Some(connection) = self.connections.remove(&conn) else {
             return;
         };
-        if let Role::Owner { mailbox } = connection.role {
-            self.mailboxes.owner_left(mailbox, conn);
+        match connection.role {
+            Role::Owner { mailbox } => self.mailboxes.owner_left(mailbox, conn),
+            Role::Watcher { mailbox } => self.mailboxes.watcher_left(mailbox, conn),
+            Role::Fresh | Role::Sender => {}
         }
     }
 

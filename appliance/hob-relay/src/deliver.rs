@@ -49,6 +49,7 @@ impl Relay {
         mailboxes.sort_unstable();
         mailboxes.dedup();
         for mailbox in mailboxes {
+            self.tell_watchers(now, mailbox, fresh.keys(), effects);
             self.pump_with(now, mailbox, &mut fresh, effects);
             self.wake_absent(mailbox, &fresh, effects);
         }
@@ -267,7 +268,7 @@ impl Relay {
 
     /// Something urgent was kept for a device that is not connected.
     fn wake_absent(&mut self, number: u32, fresh: &HashMap<u32, Bytes>, effects: &mut Effects) {
-        let Some(mailbox) = self.mailboxes.get(number).filter(|mailbox| mailbox.owner.is_none()) else {
+        let Some(mailbox) = self.mailboxes.get(number).filter(|mailbox| mailbox.is_absent()) else {
             return;
         };
         let urgent = fresh.keys().any(|&entry| {

@@ -109,7 +109,7 @@ impl Relay {
             .filter(|(_, connection)| {
                 let silent = now.since(connection.heard_at);
                 match connection.role {
-                    Role::Owner { .. } => false,
+                    Role::Owner { .. } | Role::Watcher { .. } => false,
                     Role::Sender => silent >= idle,
                     Role::Fresh => silent >= unproven,
                 }

@@ -184,10 +184,10 @@ impl Relay {
         }
         let removed = disk::DeviceRemoved { key: mailbox.device.0.to_vec().into() };
         self.append_ledger(LedgerEvent::DeviceRemoved(removed), effects);
-        if let Some(owner) = mailbox.owner {
-            self.connections.remove(&owner.conn);
+        for conn in mailbox.owner.map(|owner| owner.conn).into_iter().chain(mailbox.watchers) {
+            self.connections.remove(&conn);
             let refused = hob_protocol::code::Refused::finally(hob_protocol::code::Code::Revoked);
-            effects.push(crate::Effect::Close { conn: owner.conn, refused });
+            effects.push(crate::Effect::Close { conn, refused });
         }
     }
 

@@ -20,6 +20,7 @@
 //! - `tokens`: grant, revoke, list; [`quota`]: who may take how much; `pending`: the index.
 //! - `expiry`: deadlines and sweeps; [`timer`]: all wake-ups; [`clock`]: box time and ledger time.
 //! - `mailbox`: what is known of a device; `ledger`: the state from its events; [`event`]: those events.
+//! - [`web`]: single requests and watchers, for those who hold no socket.
 //! - [`gate`]: how many connections one address may open; [`status`]: counters; [`admin`]: what the keeper may ask.
 
 pub mod admin;
@@ -40,6 +41,7 @@ mod submit;
 mod ticket;
 pub mod timer;
 mod tokens;
+pub mod web;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
@@ -97,6 +99,22 @@ pub enum Input {
     Closed {
         /// Its number.
         conn: ConnId,
+    },
+    /// Somebody asks once, without a connection: HTTP. Answered once, by [`Effect::Send`] or [`Effect::Replied`].
+    Asked {
+        /// The request's own number; no [`Input::Closed`] follows.
+        conn: ConnId,
+        /// Who.
+        asker: web::Asker,
+        /// What.
+        question: web::Question,
+    },
+    /// A device whose session is good wants to be told what comes: an event stream. Ends with [`Input::Closed`].
+    Watch {
+        /// The stream's number.
+        conn: ConnId,
+        /// The device.
+        device: hob_protocol::ids::DeviceKey,
     },
     /// Everything up to a ticket is durable.
     Durable {
@@ -163,6 +181,22 @@ pub enum Effect {
         ttl: std::time::Duration,
         /// The sealed bytes, or where they lie.
         body: Body,
+    },
+    /// Tell a watcher that an envelope became durable and can be fetched.
+    Ready {
+        /// On this connection.
+        conn: ConnId,
+        /// Its id.
+        id: EnvelopeId,
+        /// What is left of its life.
+        ttl: std::time::Duration,
+    },
+    /// Reply to a question that has no frame.
+    Replied {
+        /// To this request or watcher.
+        conn: ConnId,
+        /// With this.
+        reply: web::Reply,
     },
     /// Append to the log.
     Append {
@@ -351,6 +385,8 @@ impl Relay {
             Input::Frame { conn, frame } => self.frame(now, conn, frame, &mut effects),
             Input::Garbled { conn, error } => self.garbled(conn, error, &mut effects),
             Input::Closed { conn } => self.closed(conn),
+            Input::Asked { conn, asker, question } => self.asked(now, conn, asker, question, &mut effects),
+            Input::Watch { conn, device } => self.watch(now, conn, &device, &mut effects),
             // Senders' answers are released here and nowhere else: promise 1 in one line.
             Input::Durable { up_to, places } => self.durable(now, up_to, places, &mut effects),
             Input::NotStored { up_to } => self.not_stored(now, up_to, &mut effects),

@@ -39,6 +39,8 @@ pub(crate) struct Mailbox {
     pub(crate) queue: Queue,
     pub(crate) bytes: u64,
     pub(crate) owner: Option<Owner>,
+    /// Connections that are told what comes, oldest first; at most [`crate::web::WATCHERS_MAX`].
+    pub(crate) watchers: Vec<ConnId>,
     pub(crate) bundle: Option<Published>,
     pub(crate) tokens: u32,
     /// Refused because it was full, since the owner was last told.
@@ -48,6 +50,18 @@ pub(crate) struct Mailbox {
     pub(crate) wants_token_list: bool,
     /// The epoch is new and the owner has not published since.
     pub(crate) bundle_is_stale: bool,
+}
+
+impl Mailbox {
+    /// Whether nobody of the device is connected.
+    pub(crate) fn is_absent(&self) -> bool {
+        self.owner.is_none() && self.watchers.is_empty()
+    }
+
+    /// Whether a sender would get a bundle.
+    pub(crate) fn has_good_bundle(&self, now: LedgerTime) -> bool {
+        self.bundle.as_ref().is_some_and(|bundle| bundle.expires_at > now) && !self.bundle_is_stale
+    }
 }
 
 /// All mailboxes, by number. Numbers are used again after a mailbox was removed.
@@ -84,6 +98,7 @@ impl Mailboxes {
             queue: Queue::default(),
             bytes: 0,
             owner: None,
+            watchers: Vec::new(),
             bundle: None,
             tokens: 0,
             refused: 0,
@@ -132,6 +147,13 @@ impl Mailboxes {
 
     pub(crate) fn len(&self) -> usize {
         self.by_id.len()
+    }
+
+    /// A watcher is gone.
+    pub(crate) fn watcher_left(&mut self, number: u32, conn: ConnId) {
+        if let Some(mailbox) = self.get_mut(number) {
+            mailbox.watchers.retain(|&watcher| watcher != conn);
+        }
     }
 
     /// The connection is gone; a newer one of the same owner stays.

@@ -109,15 +109,15 @@ impl Relay {
         let Some(mailbox) = self.mailboxes.get(mailbox) else {
             return;
         };
-        match mailbox.owner {
-            Some(owner) => effects.push(Effect::Push {
-                conn: owner.conn,
-                id: EnvelopeId::ONLINE_ONLY,
-                ttl,
-                body: Body::Here(submit.envelope.into_bytes(), None),
-            }),
-            None if submit.urgency == Urgency::Wake => effects.push(Effect::WakeDevice { mailbox: mailbox.id }),
-            None => {}
+        let sealed = submit.envelope.into_bytes();
+        let there: Vec<ConnId> =
+            mailbox.owner.iter().map(|owner| owner.conn).chain(mailbox.watchers.iter().copied()).collect();
+        if there.is_empty() && submit.urgency == Urgency::Wake {
+            effects.push(Effect::WakeDevice { mailbox: mailbox.id });
+        }
+        for conn in there {
+            let body = Body::Here(sealed.clone(), None);
+            effects.push(Effect::Push { conn, id: EnvelopeId::ONLINE_ONLY, ttl, body });
         }
     }
 

@@ -6,6 +6,7 @@ mod model;
 mod storing;
 mod submitting;
 mod tickets;
+mod web;
 
 use std::time::Duration;
 
@@ -32,6 +33,8 @@ pub(super) struct World {
     pub(super) closed: Vec<(ConnId, Code)>,
     pub(super) woken: Vec<MailboxId>,
     pub(super) answers: Vec<Answer>,
+    pub(super) replies: Vec<(ConnId, crate::web::Reply)>,
+    pub(super) ready: Vec<(ConnId, EnvelopeId)>,
     pub(super) syncs_by_itself: bool,
     next_conn: u64,
     next_place: u32,
@@ -73,6 +76,8 @@ impl World {
             closed: Vec::new(),
             woken: Vec::new(),
             answers: Vec::new(),
+            replies: Vec::new(),
+            ready: Vec::new(),
             syncs_by_itself: true,
             next_conn: 0,
             next_place: 0,
@@ -101,6 +106,8 @@ impl World {
                 Effect::Close { conn, refused } => self.closed.push((conn, refused.code)),
                 Effect::WakeDevice { mailbox } => self.woken.push(mailbox),
                 Effect::Answer { answer, .. } => self.answers.push(answer),
+                Effect::Replied { conn, reply } => self.replies.push((conn, reply)),
+                Effect::Ready { conn, id, .. } => self.ready.push((conn, id)),
                 Effect::Established { .. } | Effect::TimeTold { .. } => {}
             }
         }
@@ -134,6 +141,23 @@ impl World {
         self.next_conn += 1;
         let conn = ConnId(self.next_conn);
         self.input(Input::Opened { conn, exporter: Some(exporter(conn)), signature: Bytes::new() });
+        conn
+    }
+
+    /// A single request.
+    pub(super) fn ask(&mut self, asker: crate::web::Asker, question: crate::web::Question) -> ConnId {
+        self.next_conn += 1;
+        let conn = ConnId(self.next_conn);
+        self.input(Input::Asked { conn, asker, question });
+        conn
+    }
+
+    /// An event stream of a device; what it is told first is taken.
+    pub(super) fn watch(&mut self, device: &SigningKey) -> ConnId {
+        self.next_conn += 1;
+        let conn = ConnId(self.next_conn);
+        self.input(Input::Watch { conn, device: key_of(device) });
+        self.replies.pop();
         conn
     }
 

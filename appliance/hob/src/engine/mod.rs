@@ -5,16 +5,18 @@
 //!
 //! # Layout
 //! - [`outbox`]: what waits to be written to one connection.
+//! - [`asking`]: single requests, which have no connection.
 //! - `run`: the task's loop: inputs in, effects out.
 //! - `time`: when the loop wakes, checkpoints and believes a clock.
 
+pub mod asking;
 pub mod outbox;
 mod run;
 mod time;
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -23,16 +25,18 @@ use hob_log::{
 };
 use hob_protocol::address::Address;
 use hob_protocol::frame::{ClientFrame, FrameError};
-use hob_protocol::ids::EnvelopeId;
+use hob_protocol::ids::{DeviceKey, EnvelopeId};
 use hob_protocol::transcript::Exporter;
 use hob_relay::admin::{Answer, Ask};
 use hob_relay::clock::BoxClock;
 use hob_relay::quota::Config as RelayConfig;
+use hob_relay::web::{Asker, Question};
 use hob_relay::{ConnId, Relay, Restored};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use crate::clock::{Clocks, Pace};
+use crate::engine::asking::Answered;
 use crate::engine::outbox::Outbox;
 use crate::identity::Identity;
 
@@ -69,6 +73,8 @@ pub enum StartError {
 enum Command {
     Opened { conn: ConnId, outbox: Arc<Outbox>, exporter: Exporter, signature: Bytes },
     Frames { conn: ConnId, frames: Vec<Result<ClientFrame, FrameError>> },
+    Asked { conn: ConnId, asker: Asker, question: Question, reply: oneshot::Sender<Answered> },
+    Watch { conn: ConnId, outbox: Arc<Outbox>, device: DeviceKey },
     Unreadable { id: EnvelopeId },
     Closed { conn: ConnId },
     Ask { ask: Ask, reply: oneshot::Sender<Answer> },
@@ -102,6 +108,8 @@ struct Shared {
     bodies: Arc<dyn BodyReader>,
     clocks: Clocks,
     next_conn: AtomicU64,
+    unproven_for: Duration,
+    addresses: RwLock<Vec<Address>>,
     first_start: bool,
     started_at: Instant,
     recovery: hob_log::RecoveryReport,
@@ -143,6 +151,7 @@ pub fn start(options: EngineOptions) -> Result<(Engine, JoinHandle<()>), StartEr
     let now = clock.now(clocks.monotone(), clocks.unix_ms());
     let epoch_ended = lost_windows.iter().any(|window| window.is_new);
     let lost_windows = lost_windows.iter().map(|window| (window.number, window.opened_unix_ms / 1000)).collect();
+    let unproven_for = options.relay.unproven_for;
     let restored = Restored { ledger, pending, known, lost_windows, epoch_ended };
     let (relay, effects) = Relay::start(options.relay, options.identity.public, seed, now, restored);
     let (commands, inbox) = mpsc::channel(COMMANDS_MAX);
@@ -151,6 +160,8 @@ pub fn start(options: EngineOptions) -> Result<(Engine, JoinHandle<()>), StartEr
         bodies,
         clocks,
         next_conn: AtomicU64::new(1),
+        unproven_for,
+        addresses: RwLock::default(),
         first_start,
         started_at: Instant::now(),
         recovery: report,
@@ -195,6 +206,24 @@ impl Engine {
     /// Frames came on a connection. Waits while too many wait already: that slows the connection down.
     pub async fn frames(&self, conn: ConnId, frames: Vec<Result<ClientFrame, FrameError>>) -> Result<(), Stopped> {
         self.tell(Command::Frames { conn, frames }).await
+    }
+
+    /// Asks once, without a connection. Waits as long as the rules do: a submit until it is durable.
+    ///
+    /// # Errors
+    /// If the box is going down.
+    pub async fn asked(&self, asker: Asker, question: Question) -> Result<Answered, Stopped> {
+        let (reply, answered) = oneshot::channel();
+        self.tell(Command::Asked { conn: self.next_conn(), asker, question, reply }).await?;
+        answered.await.map_err(|_| Stopped)
+    }
+
+    /// Tells an outbox what comes for a device, from now until [`Engine::closed`].
+    ///
+    /// # Errors
+    /// If the box is going down.
+    pub async fn watch(&self, conn: ConnId, outbox: Arc<Outbox>, device: DeviceKey) -> Result<(), Stopped> {
+        self.tell(Command::Watch { conn, outbox, device }).await
     }
 
     /// An envelope that was to be pushed could not be read.
@@ -265,7 +294,19 @@ impl Engine {
     /// # Errors
     /// If the box is going down.
     pub async fn set_addresses(&self, addresses: Vec<Address>) -> Result<(), Stopped> {
+        addresses.clone_into(&mut self.shared.addresses.write().unwrap_or_else(PoisonError::into_inner));
         self.tell(Command::Addresses(addresses)).await
+    }
+
+    /// Whether a web page of this origin is the box's own (RFC 6454, section 6.2).
+    pub fn is_own_origin(&self, origin: &str) -> bool {
+        let addresses = self.shared.addresses.read().unwrap_or_else(PoisonError::into_inner);
+        addresses.iter().any(|address| is_origin_of(origin, address.as_str()))
+    }
+
+    /// How long a connection may stay without showing a token or a proof.
+    pub fn unproven_for(&self) -> Duration {
+        self.shared.unproven_for
     }
 
     /// Whether the data folder was empty when the box started.
@@ -290,4 +331,9 @@ impl Engine {
             let _ = stopped.await;
         }
     }
+}
+
+fn is_origin_of(origin: &str, address: &str) -> bool {
+    let Some(host_and_port) = origin.strip_prefix("https://") else { return false };
+    host_and_port == address || address.strip_suffix(":443") == Some(host_and_port)
 }

@@ -7,14 +7,18 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use hob_protocol::code::Refused;
+use hob_protocol::code::{Code, Refused};
 use hob_protocol::frame::ServerFrame;
 use hob_protocol::ids::EnvelopeId;
 use hob_relay::Body;
+use hob_relay::web::Reply;
 use tokio::sync::Notify;
 
 /// Bodies kept in memory for one connection; beyond that they are read from the log when their turn comes.
 const BODIES_BYTES_MAX: usize = 256 << 10;
+
+/// Notices that may wait for one watcher. A WebSocket's pushes are bounded by its credit; a watcher has none.
+const READY_MAX: usize = 256;
 
 /// One thing to write.
 #[derive(Debug)]
@@ -23,6 +27,15 @@ pub enum Out {
     Frame(Box<ServerFrame>),
     /// An envelope.
     Push(Box<Push>),
+    /// An envelope can be fetched: told to watchers, instead of a push.
+    Ready {
+        /// Its id.
+        id: EnvelopeId,
+        /// What is left of its life.
+        ttl: Duration,
+    },
+    /// What a watcher is told first.
+    Reply(Box<Reply>),
     /// The connection has shown something good.
     Established,
     /// Tell why, then close.
@@ -60,6 +73,14 @@ impl Outbox {
         };
         let was_empty = {
             let mut queue = self.lock();
+            if queue.len() >= READY_MAX && matches!(out, Out::Ready { .. }) {
+                // It reads too slowly, and finds everything by pages when it comes again.
+                queue.retain(|out| matches!(out, Out::Close(_)));
+                if queue.is_empty() {
+                    queue.push_back(Out::Close(Refused::finally(Code::TooSlow)));
+                }
+                return;
+            }
             queue.push_back(out);
             queue.len() == 1
         };
@@ -128,8 +149,19 @@ mod tests {
     async fn what_is_put_is_taken_in_order() {
         let outbox = Outbox::default();
         outbox.put(Out::Established);
-        outbox.put(Out::Close(Refused::finally(hob_protocol::code::Code::TooSlow)));
+        outbox.put(Out::Close(Refused::finally(Code::TooSlow)));
         let taken = outbox.take().await;
         assert!(matches!((&taken[0], &taken[1]), (Out::Established, Out::Close(_))));
+    }
+
+    #[tokio::test]
+    async fn a_watcher_that_does_not_read_is_closed_instead_of_remembered() {
+        let outbox = Outbox::default();
+        for _ in 0..10_000 {
+            outbox.put(Out::Ready { id: EnvelopeId([1; 32]), ttl: Duration::from_secs(9) });
+        }
+        let waiting = outbox.take().await;
+        assert!(waiting.len() <= READY_MAX, "{}", waiting.len());
+        assert!(waiting.iter().any(|out| matches!(out, Out::Close(refused) if refused.code == Code::TooSlow)));
     }
 }

@@ -6,14 +6,17 @@ use std::time::{Duration, Instant};
 
 use hob_log::{LogNotice, Writer, WriterEvent, WriterHandle};
 use hob_protocol::address::{Address, AddressRecord};
+use hob_protocol::frame::ServerFrame;
 use hob_relay::admin::Answer;
 use hob_relay::clock::{BoxClock, Now, TimeVotes};
 use hob_relay::event::Append;
+use hob_relay::web::Reply;
 use hob_relay::{ConnId, Effect, Effects, Input, Relay, Ticket};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::clock::Clocks;
 use crate::engine::Command;
+use crate::engine::asking::Asking;
 use crate::engine::outbox::{Out, Outbox, Push};
 use crate::engine::time::Alarms;
 use crate::identity::Identity;
@@ -41,6 +44,8 @@ pub(super) struct Task {
     events: mpsc::UnboundedReceiver<WriterEvent>,
     outboxes: HashMap<ConnId, Arc<Outbox>>,
     asked: HashMap<u64, oneshot::Sender<Answer>>,
+    /// Single requests that wait for their answer.
+    asking: HashMap<ConnId, Asking>,
     last_request: u64,
     batch: Vec<(Ticket, Append)>,
     /// When what rides along in the batch goes without company.
@@ -70,6 +75,7 @@ impl Task {
             events,
             outboxes: HashMap::new(),
             asked: HashMap::new(),
+            asking: HashMap::new(),
             last_request: 0,
             batch: Vec::new(),
             rides_until: None,
@@ -144,6 +150,14 @@ impl Task {
                     };
                     self.input(now, input);
                 }
+            }
+            Command::Asked { conn, asker, question, reply } => {
+                self.asking.insert(conn, Asking::new(reply));
+                self.input(now, Input::Asked { conn, asker, question });
+            }
+            Command::Watch { conn, outbox, device } => {
+                self.outboxes.insert(conn, outbox);
+                self.input(now, Input::Watch { conn, device });
             }
             Command::Unreadable { id } => {
                 tracing::warn!("an envelope could not be read from the log; its sender's device will send it again");
@@ -224,11 +238,19 @@ impl Task {
     pub(super) fn carry_out(&mut self, effects: Effects) {
         for effect in effects.list {
             match effect {
-                Effect::Send { conn, frame } => self.put(conn, Out::Frame(Box::new(frame))),
+                Effect::Send { conn, frame } => self.send(conn, frame),
+                Effect::Replied { conn, reply } => self.reply(conn, reply),
+                Effect::Ready { conn, id, ttl } => self.put(conn, Out::Ready { id, ttl }),
                 Effect::Push { conn, id, ttl, body } => self.put(conn, Out::Push(Box::new(Push { id, ttl, body }))),
                 Effect::Append { ticket, append } => self.batch.push((ticket, append)),
-                Effect::Established { conn } => self.put(conn, Out::Established),
+                Effect::Established { conn } => match self.asking.get_mut(&conn) {
+                    Some(asking) => asking.establish(),
+                    None => self.put(conn, Out::Established),
+                },
                 Effect::Close { conn, refused } => {
+                    if let Some(asking) = self.asking.remove(&conn) {
+                        asking.refuse(refused);
+                    }
                     self.put(conn, Out::Close(refused));
                     self.outboxes.remove(&conn);
                 }
@@ -244,6 +266,25 @@ impl Task {
             }
         }
         self.alarms.relay = effects.wake_at.map(|(at, _)| at);
+    }
+
+    fn send(&mut self, conn: ConnId, frame: ServerFrame) {
+        match self.outboxes.get(&conn) {
+            Some(outbox) => outbox.put(Out::Frame(Box::new(frame))),
+            None if Asking::is_answered_by(&frame) => {
+                if let Some(asking) = self.asking.remove(&conn) {
+                    asking.frame(frame.body);
+                }
+            }
+            None => {}
+        }
+    }
+
+    fn reply(&mut self, conn: ConnId, reply: Reply) {
+        match self.asking.remove(&conn) {
+            Some(asking) => asking.reply(reply),
+            None => self.put(conn, Out::Reply(Box::new(reply))),
+        }
     }
 
     fn put(&self, conn: ConnId, out: Out) {

@@ -163,6 +163,8 @@ async fn write<S: AsyncRead + AsyncWrite + Unpin>(
                     pass.established();
                 }
             }
+            // For watchers only.
+            Out::Ready { .. } | Out::Reply(_) => {}
             Out::Close(refused) => {
                 ServerFrame::refusal(0, refused).encode_into(&mut bytes, put_binary_header);
                 flush(socket, &bytes).await?;
