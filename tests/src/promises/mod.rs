@@ -4,9 +4,11 @@
 //! - `talking`: two people and a box, with `hob-chat`.
 //! - `keeping`: what the box accepted, it delivers; and nothing is answered before it is durable.
 //! - `doctor`: what the keeper is told when something is wrong, each thing provoked.
+//! - `json`: the same for those who cannot hold a socket.
 //! - `telling`: it says so: quotas, restarts, figures.
 
 mod doctor;
+mod json;
 mod keeping;
 mod talking;
 mod telling;

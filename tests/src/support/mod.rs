@@ -5,6 +5,7 @@
 //! - [`wire`]: one connection, frame by frame, well-behaved or not.
 //! - [`people`]: devices with keys that join, grant and prove.
 //! - [`chat`]: runs `hob-chat`.
+//! - [`http`]: JSON over HTTP, and devices that speak it.
 //! - [`clock`]: a wall clock that the tests set.
 //! - [`measure`]: what a process cost: CPU, memory, bytes written.
 
@@ -20,6 +21,7 @@
 pub mod boxes;
 pub mod chat;
 pub mod clock;
+pub mod http;
 pub mod measure;
 pub mod people;
 pub mod wire;

@@ -30,6 +30,12 @@ struct Rules {
     fates: HashMap<ConnId, watch::Sender<Fate>>,
 }
 
+impl std::fmt::Debug for Pass {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Pass(…)")
+    }
+}
+
 /// A connection's place at the gate; leaving gives it back.
 pub struct Pass {
     door: Arc<Door>,
@@ -101,6 +107,16 @@ impl Pass {
     pub async fn must_leave(&mut self) {
         if self.fate.wait_for(|fate| *fate == Fate::Dropped).await.is_err() {
             std::future::pending::<()>().await;
+        }
+    }
+
+    /// Waits for the same without holding the pass.
+    pub fn leaving(&self) -> impl Future<Output = ()> + Send + use<> {
+        let mut fate = self.fate.clone();
+        async move {
+            if fate.wait_for(|fate| *fate == Fate::Dropped).await.is_err() {
+                std::future::pending::<()>().await;
+            }
         }
     }
 

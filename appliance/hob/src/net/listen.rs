@@ -17,7 +17,11 @@ use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::server::TlsStream;
 
 use crate::engine::Engine;
+use crate::net::api::Api;
+use crate::net::api::manners::Manners;
+use crate::net::api::sessions::NoKeys;
 use crate::net::door::{Door, Pass};
+use crate::net::patience::Patient;
 use crate::net::{pages, tls};
 
 /// Handshakes computed at the same time: each needs memory for its duration.
@@ -29,6 +33,9 @@ const HANDSHAKE_PLACE_FOR: Duration = Duration::from_millis(100);
 
 /// How long a connection has for its TLS handshake, and again for its request's headers.
 const SLOW_AFTER: Duration = Duration::from_secs(10);
+
+/// How long an answer may go unread.
+const UNREAD_FOR: Duration = Duration::from_secs(30);
 
 /// How long the box waits when it has no descriptor left for a new connection.
 const NO_DESCRIPTOR_PAUSE: Duration = Duration::from_millis(100);
@@ -50,19 +57,32 @@ pub struct Handshake {
     /// The identity's signature over this connection.
     pub(crate) signature: bytes::Bytes,
     pub(crate) pass: Arc<std::sync::Mutex<Option<Pass>>>,
+    /// What was said on this connection so far.
+    pub(crate) manners: Arc<Manners>,
+}
+
+/// The endpoint cannot be prepared.
+#[derive(Debug, thiserror::Error)]
+pub enum EndpointError {
+    /// The certificate and its key do not fit each other.
+    #[error(transparent)]
+    Tls(#[from] rustls::Error),
+    /// No keys can be made for sessions.
+    #[error(transparent)]
+    NoKeys(#[from] NoKeys),
 }
 
 impl Endpoint {
     /// Prepares an endpoint.
     ///
     /// # Errors
-    /// If the certificate and its key do not fit each other.
-    pub fn new(engine: Engine, gate: GateConfig) -> Result<Arc<Self>, rustls::Error> {
+    /// [`EndpointError`].
+    pub fn new(engine: Engine, gate: GateConfig) -> Result<Arc<Self>, EndpointError> {
         let tls = tls::server_config(engine.identity())?;
         let spki = engine.identity().spki.clone();
         let door = Door::open(gate, engine.clocks());
         let handshakes = Semaphore::new(HANDSHAKES_MAX);
-        let router = pages::router(engine.clone());
+        let router = pages::router(engine.clone(), Api::new(engine.clone())?);
         Ok(Arc::new(Self { engine, spki, tls, door, handshakes, router }))
     }
 }
@@ -111,21 +131,36 @@ async fn connection(endpoint: Arc<Endpoint>, stream: TcpStream, mut pass: Pass) 
     let Some(exporter) = exporter_of(&tls) else { return };
     let signature = server(&exporter, &endpoint.spki).sign(&endpoint.engine.identity().key);
     let signature = bytes::Bytes::copy_from_slice(&signature);
-    let handshake = Handshake { exporter, signature, pass: Arc::new(std::sync::Mutex::new(Some(pass))) };
+    let leaving = pass.leaving();
+    let pass = Arc::new(std::sync::Mutex::new(Some(pass)));
+    let manners = Arc::new(Manners::new(Arc::clone(&pass)));
+    let handshake = Handshake { exporter, signature, pass, manners: Arc::clone(&manners) };
     let router = endpoint.router.clone();
     let service = hyper::service::service_fn(move |mut request: hyper::Request<hyper::body::Incoming>| {
         request.extensions_mut().insert(handshake.clone());
         tower::ServiceExt::oneshot(router.clone(), request)
     });
-    // A connection that breaks is the other side's business.
-    let _ = hyper::server::conn::http1::Builder::new()
+    let serving = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(SLOW_AFTER)
         .max_buf_size(16 << 10)
         .half_close(false)
-        .serve_connection(TokioIo::new(tls), service)
-        .with_upgrades()
-        .await;
+        .serve_connection(TokioIo::new(Patient::new(tls, UNREAD_FOR)), service)
+        .with_upgrades();
+    tokio::select! {
+        // A connection that breaks is the other side's business.
+        _ = serving => {}
+        () = leaving => {}
+        () = shows_nothing(&manners, endpoint.engine.unproven_for()) => {}
+    }
+}
+
+/// Ends when a connection had its time and showed nothing good; never, once it did.
+async fn shows_nothing(manners: &Manners, for_as_long: Duration) {
+    tokio::time::sleep(for_as_long).await;
+    if manners.is_established() {
+        std::future::pending::<()>().await;
+    }
 }
 
 async fn shake_hands(endpoint: &Endpoint, stream: TcpStream, mut pass: Pass) -> Option<(TlsStream<TcpStream>, Pass)> {

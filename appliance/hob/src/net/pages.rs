@@ -1,8 +1,8 @@
-//! HTTP: the upgrade to WebSocket, `/join`, and clear answers to everything else.
+//! HTTP: the upgrade to WebSocket, `/join`, the API, and clear answers to everything else.
 
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use hob_protocol::limits::{FRAME_BYTES_MAX, SUBPROTOCOL};
@@ -13,15 +13,22 @@ use tokio_rustls::server::TlsStream;
 use tungstenite::handshake::derive_accept_key;
 
 use crate::engine::Engine;
+use crate::net::api::{self, Api};
 use crate::net::connection;
 use crate::net::listen::Handshake;
+use crate::net::patience::Patient;
 use crate::net::websocket::WebSocket;
 
 const JOIN_PAGE: &str = include_str!("join.html");
 
 /// All that HTTP reaches on the members' port.
-pub fn router(engine: Engine) -> Router {
-    Router::new().route("/v1/socket", get(socket)).route("/join", get(join)).fallback(nothing_here).with_state(engine)
+pub fn router(engine: Engine, api: Api) -> Router {
+    Router::new()
+        .route("/v1/socket", get(socket))
+        .route("/join", get(join))
+        .with_state(engine)
+        .merge(api::router(api))
+        .fallback(nothing_here)
 }
 
 /// What to do with an invitation, for somebody who opened its link in a browser.
@@ -39,7 +46,10 @@ async fn join() -> Response {
     (headers, JOIN_PAGE).into_response()
 }
 
-async fn nothing_here() -> Response {
+async fn nothing_here(uri: Uri) -> Response {
+    if uri.path().starts_with("/v1/") {
+        return api::no_such_path();
+    }
     (StatusCode::NOT_FOUND, "Nothing is here. Members' programs use /v1/socket; /join says how to join.\n")
         .into_response()
 }
@@ -75,10 +85,10 @@ async fn socket(State(engine): State<Engine>, mut request: Request) -> Response 
 
 /// A fresh, small task takes the bare TLS stream: the one that served the request gives its buffers back.
 fn start(engine: Engine, upgraded: Upgraded, handshake: Handshake) {
-    let Ok(parts) = upgraded.downcast::<TokioIo<TlsStream<TcpStream>>>() else { return };
+    let Ok(parts) = upgraded.downcast::<TokioIo<Patient<TlsStream<TcpStream>>>>() else { return };
     let pass = handshake.pass.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
     let Some(pass) = pass else { return };
-    let socket = WebSocket::new(parts.io.into_inner(), &parts.read_buf, FRAME_BYTES_MAX);
+    let socket = WebSocket::new(parts.io.into_inner().into_inner(), &parts.read_buf, FRAME_BYTES_MAX);
     let (exporter, signature) = (handshake.exporter, handshake.signature);
     tokio::spawn(Box::pin(connection::run(engine, socket, pass, exporter, signature)));
 }
