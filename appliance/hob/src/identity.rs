@@ -4,12 +4,12 @@
 //! certificate can be made anew at any time, since the hello signs whatever certificate is in use.
 
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use ed25519_dalek::SigningKey;
 use hob_protocol::ids::BoxIdentity;
 use rcgen::{CertificateParams, DistinguishedName, DnType, KeyPair, PublicKeyData as _};
-use rustls::pki_types::PrivatePkcs8KeyDer;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use zeroize::Zeroizing;
 
 use crate::folder::{self, FolderError};
@@ -17,6 +17,9 @@ use crate::folder::{self, FolderError};
 /// What an identity file begins with.
 const MAGIC: &[u8; 8] = b"HOBIDK1\n";
 const CHECKSUM_BYTES: usize = 8;
+
+/// Certificates of a chain; real ones have two or three.
+const CHAIN_MAX: usize = 8;
 
 /// What stands in a certificate as name of the box: no person, no machine.
 const SUBJECT: &str = "hob";
@@ -30,9 +33,9 @@ pub struct Identity {
     pub key: SigningKey,
     /// What clients pin.
     pub public: BoxIdentity,
-    /// The certificate of the TLS endpoint (X.509, DER).
-    pub certificate_der: Vec<u8>,
-    /// Its key (PKCS #8, DER).
+    /// The certificate of the TLS endpoint and what certifies it, in order (X.509, DER).
+    pub certificates_der: Vec<Vec<u8>>,
+    /// Its key (PKCS #8, SEC 1 or PKCS #1, DER).
     pub certificate_key_der: Zeroizing<Vec<u8>>,
     /// Its public key (`SubjectPublicKeyInfo`, DER; RFC 5280, section 4.1.2.7): what the hello's signature covers.
     pub spki: Vec<u8>,
@@ -40,7 +43,7 @@ pub struct Identity {
 
 impl fmt::Debug for Identity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { key: _, public, certificate_der: _, certificate_key_der: _, spki: _ } = self;
+        let Self { key: _, public, certificates_der: _, certificate_key_der: _, spki: _ } = self;
         f.debug_struct("Identity").field("public", public).finish_non_exhaustive()
     }
 }
@@ -68,10 +71,83 @@ pub fn load_or_make(data: &Path) -> Result<Identity, FolderError> {
     Ok(Identity {
         public: BoxIdentity(key.verifying_key().to_bytes()),
         key,
-        certificate_der: tls.certificate_der,
+        certificates_der: vec![tls.certificate_der],
         spki: tls.key.subject_public_key_info(),
         certificate_key_der: Zeroizing::new(tls.key.serialize_der()),
     })
+}
+
+/// The keeper's own certificate cannot be used. Nothing was opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OwnCertificateError {
+    /// A file cannot be read.
+    #[error("cannot read {}: make it readable for the box's user, or take tls.certificate and tls.key out", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: rustls::pki_types::pem::Error,
+    },
+    /// There is nothing of that kind in a file, or too much.
+    #[error("{} holds {what}: write them there in PEM", path.display())]
+    NotPem {
+        /// The file.
+        path: PathBuf,
+        /// What is missing.
+        what: &'static str,
+    },
+    /// Others can read the key.
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+    /// The key is of no kind that is known.
+    #[error("{} holds no key that can be used: an ECDSA (P-256, P-384), Ed25519 or RSA key is taken", path.display())]
+    Key {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: rcgen::Error,
+    },
+    /// The first certificate is of another key.
+    #[error("{} is not the certificate of {}: the box's own comes first, its chain behind it", certificate.display(), key.display())]
+    DoNotFit {
+        /// The certificate's file.
+        certificate: PathBuf,
+        /// The key's.
+        key: PathBuf,
+    },
+}
+
+impl Identity {
+    /// Shows the keeper's own certificate instead of the self-made one. Who pins the identity does not notice.
+    ///
+    /// # Errors
+    /// [`OwnCertificateError`].
+    pub fn show_own(&mut self, certificate_path: &Path, key_path: &Path) -> Result<(), OwnCertificateError> {
+        use rustls::pki_types::pem::PemObject as _;
+        let unreadable = |path: &Path, source| OwnCertificateError::Unreadable { path: path.to_owned(), source };
+        let chain: Vec<Vec<u8>> = CertificateDer::pem_file_iter(certificate_path)
+            .and_then(|found| found.map(|one| one.map(|one| one.to_vec())).take(CHAIN_MAX + 1).collect())
+            .map_err(|source| unreadable(certificate_path, source))?;
+        let not_pem = |what| OwnCertificateError::NotPem { path: certificate_path.to_owned(), what };
+        let first = chain.first().ok_or_else(|| not_pem("no certificate"))?;
+        if chain.len() > CHAIN_MAX {
+            return Err(not_pem("more than eight certificates"));
+        }
+        // Checks its rights too.
+        let pem = folder::read_private(key_path)?.unwrap_or_default();
+        let key = PrivateKeyDer::from_pem_slice(&pem).map_err(|source| unreadable(key_path, source))?;
+        let pair =
+            KeyPair::try_from(&key).map_err(|source| OwnCertificateError::Key { path: key_path.to_owned(), source })?;
+        let spki = pair.subject_public_key_info();
+        if !first.windows(spki.len()).any(|window| window == spki) {
+            let (certificate, key) = (certificate_path.to_owned(), key_path.to_owned());
+            return Err(OwnCertificateError::DoNotFit { certificate, key });
+        }
+        self.certificate_key_der = Zeroizing::new(key.secret_der().to_vec());
+        self.certificates_der = chain;
+        self.spki = spki;
+        Ok(())
+    }
 }
 
 /// An identity is made in a folder with nothing in it, or with what a start left that ended before there was one.
@@ -185,7 +261,7 @@ mod tests {
         let first = load_or_make(data.path()).unwrap();
         let second = load_or_make(data.path()).unwrap();
         assert_eq!(first.public, second.public);
-        assert_eq!(first.certificate_der, second.certificate_der);
+        assert_eq!(first.certificates_der, second.certificates_der);
         assert_eq!(first.spki, second.spki);
     }
 
@@ -218,6 +294,38 @@ mod tests {
         let error = load_or_make(data.path()).unwrap_err().to_string();
         assert!(error.contains("letters.txt"), "{error}");
         assert_eq!(folder::names(data.path()).unwrap(), ["letters.txt"]);
+    }
+
+    #[test]
+    fn the_keepers_own_certificate_is_shown_if_it_fits_its_key_and_nobody_else_can_read_that() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let data = tempfile::tempdir().unwrap();
+        let files = tempfile::tempdir().unwrap();
+        let mut identity = load_or_make(data.path()).unwrap();
+        let write = |name: &str, text: &str| {
+            let path = files.path().join(name);
+            std::fs::write(&path, text).unwrap();
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+            path
+        };
+        let key = KeyPair::generate().unwrap();
+        let certificate = CertificateParams::new(vec!["box.example".to_owned()]).unwrap().self_signed(&key).unwrap();
+        let certificate_path = write("box.crt", &certificate.pem());
+        let key_path = write("box.key", &key.serialize_pem());
+        let other = write("other.key", &KeyPair::generate().unwrap().serialize_pem());
+        let error = identity.show_own(&certificate_path, &other).unwrap_err();
+        assert!(matches!(error, OwnCertificateError::DoNotFit { .. }), "{error}");
+        let error = identity.show_own(&key_path, &key_path).unwrap_err();
+        assert!(matches!(error, OwnCertificateError::NotPem { .. }), "{error}");
+        assert!(identity.show_own(&files.path().join("none"), &key_path).is_err());
+        assert!(identity.show_own(&certificate_path, &files.path().join("none")).is_err());
+        std::fs::set_permissions(&key_path, std::fs::Permissions::from_mode(0o644)).unwrap();
+        let error = identity.show_own(&certificate_path, &key_path).unwrap_err();
+        assert!(matches!(error, OwnCertificateError::Folder(FolderError::TooOpen { .. })), "{error}");
+        std::fs::set_permissions(&key_path, std::fs::Permissions::from_mode(0o600)).unwrap();
+        identity.show_own(&certificate_path, &key_path).unwrap();
+        assert_eq!(identity.spki, key.subject_public_key_info());
+        assert_eq!(identity.certificates_der, [certificate.der().to_vec()]);
     }
 
     #[test]

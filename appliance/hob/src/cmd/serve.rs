@@ -80,7 +80,11 @@ const fn pace(_: &Serve) -> Result<Pace, Failure> {
 async fn serve(args: &Serve, config: &Config, data: &Path) -> Result<(), Failure> {
     // From here on a signal waits for its turn, so that a start is never cut in half.
     let mut stop = StopSignals::new()?;
-    let identity = Arc::new(identity::load_or_make(data).map_err(|error| Failure::of(&error))?);
+    let mut identity = identity::load_or_make(data).map_err(|error| Failure::of(&error))?;
+    if let (Some(certificate), Some(key)) = (&config.tls_certificate, &config.tls_key) {
+        identity.show_own(certificate, key).map_err(|error| Failure::of(&error))?;
+    }
+    let identity = Arc::new(identity);
     // The log is opened, and what is due destroyed, before any port is.
     let (engine, engine_task) = engine::start(EngineOptions {
         data: data.to_owned(),

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use crate::config::Config;
 use crate::config::settings::SETTINGS;
+use crate::config::value::Kind;
 
 const HEAD: &str = "\
 # Settings of a Hob box. None is needed: what stands here, commented out, is what holds without a file.
@@ -24,7 +25,10 @@ pub fn text() -> String {
             let _ = write!(text, "\n[{}]\n", group.unwrap_or_default());
         }
         let shown = setting.kind.shown(&mut defaults);
-        let value = shown.as_deref().unwrap_or("\"/var/lib/hob\"");
+        let value = shown.as_deref().unwrap_or(match setting.kind {
+            Kind::File(_) => "\"/var/lib/hob/FILE.pem\"",
+            _ => "\"/var/lib/hob\"",
+        });
         let _ = write!(
             text,
             "\n# {}.\n# Allowed: {}. Also {} and --{}.\n#{name} = {value}\n",
@@ -52,7 +56,8 @@ mod tests {
             .map(|line| line + "\n")
             .collect();
         let typed = crate::config::raw::from_text(std::path::Path::new("example"), &active).unwrap();
-        assert_eq!(typed.len() + 1, SETTINGS.len(), "every setting but the folder was read");
+        let paths = SETTINGS.iter().filter(|setting| matches!(setting.kind, Kind::Folder(_) | Kind::File(_))).count();
+        assert_eq!(typed.len() + paths, SETTINGS.len(), "every setting but folder and files was read");
         let config = Config::from_typed(typed).unwrap();
         assert_eq!(format!("{config:?}"), format!("{:?}", Config::default()));
     }

@@ -36,6 +36,10 @@ pub struct Config {
     pub relay: quota::Config,
     /// How many connections one address may open.
     pub gate: GateSettings,
+    /// The keeper's own certificate with its chain (PEM).
+    pub tls_certificate: Option<PathBuf>,
+    /// Its private key (PEM).
+    pub tls_key: Option<PathBuf>,
     /// Where health and figures are served besides the control socket.
     pub metrics: Option<SocketAddr>,
     /// "human" or "json".
@@ -72,6 +76,8 @@ impl Default for Config {
                 burst: gate.burst,
                 waiting: small(gate.waiting),
             },
+            tls_certificate: None,
+            tls_key: None,
             metrics: None,
             log_format: settings::LOG_FORMATS[0],
             log_level: settings::LOG_LEVELS[2],
@@ -190,6 +196,12 @@ impl Config {
                 ),
             ),
         ];
+        let pair = [self.tls_certificate.is_some(), self.tls_key.is_some()];
+        let rules = rules.into_iter().chain([(
+            pair[0] != pair[1],
+            ["tls.certificate", "tls.key"],
+            "a certificate and its key go together: set tls.certificate and tls.key, or neither".to_owned(),
+        )]);
         for (broken, keys, why) in rules {
             if broken {
                 let typed = keys.iter().find_map(|key| places.iter().find(|(setting, _)| setting.key == *key));
@@ -262,6 +274,12 @@ mod tests {
     fn settings_that_are_possible_only_alone_are_refused_together() {
         let error = with("[quota]\nmailbox_envelopes = 100\nmailbox_small_places = 101").unwrap_err();
         assert!(error.starts_with("hob.toml:3: quota.mailbox_small_places = 101: "), "{error}");
+    }
+
+    #[test]
+    fn a_certificate_without_its_key_is_refused() {
+        let error = with("[tls]\ncertificate = \"box.crt\"").unwrap_err();
+        assert!(error.starts_with("hob.toml:2: tls.certificate") && error.contains("go together"), "{error}");
     }
 
     #[test]

@@ -172,6 +172,17 @@ pub static SETTINGS: &[Setting] = &[
         Kind::Count { bounds: (1, 100_000), at: |config| &mut config.gate.waiting },
     ),
     named(
+        "tls.certificate",
+        "A certificate for browsers and JSON clients, with its chain, in PEM. Without it: a self-made one, which is \
+         enough for programs that pin the box's identity",
+        Kind::File(|config| &mut config.tls_certificate),
+    ),
+    named(
+        "tls.key",
+        "The private key of tls.certificate, in PEM, readable by the box's user only",
+        Kind::File(|config| &mut config.tls_key),
+    ),
+    named(
         "metrics.listen",
         "Where /healthz, /readyz and /metrics are served besides the control socket: loopback only",
         Kind::LoopbackOrOff(|config| &mut config.metrics),

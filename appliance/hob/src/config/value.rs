@@ -62,6 +62,8 @@ pub enum Kind {
     LoopbackOrOff(fn(&mut Config) -> &mut Option<SocketAddr>),
     /// Up to three addresses, host:port.
     Addresses(fn(&mut Config) -> &mut Vec<Address>),
+    /// A file.
+    File(fn(&mut Config) -> &mut Option<PathBuf>),
     /// A folder.
     Folder(fn(&mut Config) -> &mut Option<PathBuf>),
     /// One of some words.
@@ -86,7 +88,7 @@ impl Kind {
             Self::Listen(at) => *at(config) = self.text(raw)?.parse().map_err(|_| self.allowed())?,
             Self::LoopbackOrOff(at) => *at(config) = self.loopback_or_off(self.text(raw)?)?,
             Self::Addresses(at) => *at(config) = self.addresses(raw)?,
-            Self::Folder(at) => match self.text(raw)? {
+            Self::File(at) | Self::Folder(at) => match self.text(raw)? {
                 "" => return Err(self.allowed()),
                 folder => *at(config) = Some(PathBuf::from(folder)),
             },
@@ -113,7 +115,7 @@ impl Kind {
                 let quoted: Vec<String> = at(config).iter().map(|address| format!("\"{address}\"")).collect();
                 format!("[{}]", quoted.join(", "))
             }
-            Self::Folder(at) => format!("{:?}", at(config).as_ref()?),
+            Self::File(at) | Self::Folder(at) => format!("{:?}", at(config).as_ref()?),
             Self::Choice { at, .. } => format!("\"{}\"", at(config)),
         })
     }
@@ -131,6 +133,7 @@ impl Kind {
                 "\"off\", or a loopback address and a port, for example \"127.0.0.1:9443\"".to_owned()
             }
             Self::Addresses(_) => format!("one to {ADDRESSES_MAX} addresses, for example [\"box.example:8443\"]"),
+            Self::File(_) => "a file".to_owned(),
             Self::Folder(_) => "a folder".to_owned(),
             Self::Choice { of, .. } => format!("one of \"{}\"", of.join("\", \"")),
         }
@@ -144,6 +147,7 @@ impl Kind {
             Self::Count { .. } => "N",
             Self::Listen(_) | Self::LoopbackOrOff(_) => "ADDR:PORT",
             Self::Addresses(_) => "HOST:PORT",
+            Self::File(_) => "FILE",
             Self::Folder(_) => "DIR",
             Self::Choice { .. } => "WORD",
         }

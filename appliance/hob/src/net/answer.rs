@@ -22,9 +22,9 @@ pub const fn status(code: Code) -> StatusCode {
         | Code::Revoked => StatusCode::FORBIDDEN,
         Code::UnknownFrame | Code::NoBundle => StatusCode::NOT_FOUND,
         Code::InvitationExpired => StatusCode::GONE,
-        Code::TooManyTokens | Code::Superseded => StatusCode::CONFLICT,
+        Code::TooManyTokens | Code::TooManyDevices | Code::Superseded => StatusCode::CONFLICT,
         Code::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-        Code::MailboxFull | Code::TooFast => StatusCode::TOO_MANY_REQUESTS,
+        Code::MailboxFull | Code::TooFast | Code::TooManyTickets => StatusCode::TOO_MANY_REQUESTS,
         Code::TooSlow => StatusCode::REQUEST_TIMEOUT,
         Code::CannotStore | Code::Restarting | Code::BoxFull => StatusCode::SERVICE_UNAVAILABLE,
         // A code that is added gets this until somebody thinks of a better one.

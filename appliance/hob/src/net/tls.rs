@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use rustls::ServerConfig;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::NoServerSessionStorage;
 
 use crate::identity::Identity;
@@ -18,12 +18,13 @@ use crate::identity::Identity;
 /// If the certificate and its key do not fit each other.
 pub fn server_config(identity: &Identity) -> Result<Arc<ServerConfig>, rustls::Error> {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let certificate = CertificateDer::from(identity.certificate_der.clone());
-    let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(identity.certificate_key_der.to_vec()));
+    let chain = identity.certificates_der.iter().cloned().map(CertificateDer::from).collect();
+    let key = PrivateKeyDer::try_from(identity.certificate_key_der.to_vec());
+    let key = key.map_err(|why| rustls::Error::General(why.to_owned()))?;
     let mut config = ServerConfig::builder_with_provider(provider)
         .with_protocol_versions(&[&rustls::version::TLS13])?
         .with_no_client_auth()
-        .with_single_cert(vec![certificate], key)?;
+        .with_single_cert(chain, key)?;
     config.session_storage = Arc::new(NoServerSessionStorage {});
     config.send_tls13_tickets = 0;
     config.max_early_data_size = 0;

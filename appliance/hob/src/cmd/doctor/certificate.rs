@@ -19,11 +19,22 @@ const SOON_S: u64 = 14 * 86_400;
 const RENEW: &str = "remove keys/tls.crt and keys/tls.key and restart: the box makes new ones, which cuts nobody off who \
                      uses hob-chat";
 
+const RENEW_OWN: &str = "have it renewed by whoever made it, put it where tls.certificate and tls.key say, and restart";
+
 /// Reads the certificate that the box shows.
 pub fn check(patient: &Patient, findings: &mut Vec<Finding>) {
+    if let Some(own) = &patient.config.tls_certificate {
+        use rustls::pki_types::pem::PemObject as _;
+        let first = rustls::pki_types::CertificateDer::from_pem_file(own);
+        findings.push(match first {
+            Ok(der) => judge(&der, patient.unix_ms / 1000, RENEW_OWN),
+            Err(_) => Finding::wrong(CHECK, "tls.certificate names no readable certificate in PEM", RENEW_OWN),
+        });
+        return;
+    }
     let path = patient.data.join("keys").join("tls.crt");
     match fs::read(&path) {
-        Ok(der) => findings.push(judge(&der, patient.unix_ms / 1000)),
+        Ok(der) => findings.push(judge(&der, patient.unix_ms / 1000, RENEW)),
         // A start that ended early; the next one makes it.
         Err(error) if error.kind() == io::ErrorKind::NotFound && patient.is_box() => {
             findings.push(Finding::ok(CHECK, "none yet; the next start makes one"));
@@ -33,9 +44,9 @@ pub fn check(patient: &Patient, findings: &mut Vec<Finding>) {
     }
 }
 
-fn judge(der: &[u8], now_s: u64) -> Finding {
+fn judge(der: &[u8], now_s: u64, renew: &'static str) -> Finding {
     let Ok(certificate) = Certificate::from_der(der) else {
-        return Finding::wrong(CHECK, "keys/tls.crt is no certificate", RENEW);
+        return Finding::wrong(CHECK, "it is no certificate", renew);
     };
     let content = certificate.tbs_certificate();
     let unix_s = |time: x509_cert::time::Time| time.to_unix_duration().as_secs();
@@ -45,14 +56,14 @@ fn judge(der: &[u8], now_s: u64) -> Finding {
     let called = if names.is_empty() { String::new() } else { format!(" for {}", names.join(", ")) };
     if now_s > until_s {
         let expired = about(now_s - until_s);
-        return Finding::wrong(CHECK, format!("{kind}{called}, expired {expired} ago: browsers refuse it"), RENEW);
+        return Finding::wrong(CHECK, format!("{kind}{called}, expired {expired} ago: browsers refuse it"), renew);
     }
     if now_s < from_s {
         return Finding::look(CHECK, format!("{kind}{called}, not good yet by this machine's clock"), "set the clock");
     }
     let left_s = until_s - now_s;
     if left_s < SOON_S {
-        return Finding::look(CHECK, format!("{kind}{called}, good for {} only", about(left_s)), RENEW);
+        return Finding::look(CHECK, format!("{kind}{called}, good for {} only", about(left_s)), renew);
     }
     let pin = if kind == "self-made" { "; clients pin the box's identity, not this" } else { "" };
     Finding::ok(CHECK, format!("{kind}{called}, good for {}{pin}", about(left_s)))
@@ -94,19 +105,23 @@ mod tests {
 
     #[test]
     fn an_expired_certificate_is_wrong_one_that_expires_soon_is_worth_a_look_and_names_are_told() {
-        let good = judge(&certificate(&["box.example", "192.0.2.7", "2001:db8::7"], (2030, 1, 1)), NOW);
+        let good = judge(&certificate(&["box.example", "192.0.2.7", "2001:db8::7"], (2030, 1, 1)), NOW, RENEW);
         assert_eq!(good.verdict, Verdict::Ok);
         assert!(good.says.contains("box.example, 192.0.2.7, 2001:db8::7"), "{}", good.says);
-        assert_eq!(judge(&certificate(&["hob"], (2027, 1, 20)), NOW).verdict, Verdict::Look);
-        assert_eq!(judge(&certificate(&["hob"], (2027, 1, 10)), NOW).verdict, Verdict::Wrong);
-        assert_eq!(judge(&certificate(&["hob"], (2030, 1, 1)), 60).verdict, Verdict::Look, "the clock stands in 1970");
+        assert_eq!(judge(&certificate(&["hob"], (2027, 1, 20)), NOW, RENEW).verdict, Verdict::Look);
+        assert_eq!(judge(&certificate(&["hob"], (2027, 1, 10)), NOW, RENEW).verdict, Verdict::Wrong);
+        assert_eq!(
+            judge(&certificate(&["hob"], (2030, 1, 1)), 60, RENEW).verdict,
+            Verdict::Look,
+            "the clock stands in 1970"
+        );
     }
 
     #[test]
     fn a_certificate_cut_at_any_byte_is_wrong_and_no_panic() {
         let whole = certificate(&["hob"], (2030, 1, 1));
         for end in 0..whole.len() {
-            assert_eq!(judge(&whole[..end], NOW).verdict, Verdict::Wrong, "cut at {end}");
+            assert_eq!(judge(&whole[..end], NOW, RENEW).verdict, Verdict::Wrong, "cut at {end}");
         }
     }
 }
