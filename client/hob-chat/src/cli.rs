@@ -54,6 +54,9 @@ pub struct Global {
     /// Ask for the passphrase that wraps the profile's key, or wrap it now (HOB_CHAT_PASSPHRASE gives it without asking)
     #[arg(long, global = true)]
     pub passphrase: bool,
+    /// Draw the full screen with ASCII signs alone (so does HOB_CHAT_ASCII=1)
+    #[arg(long, global = true)]
+    pub ascii: bool,
 }
 
 /// The commands.
@@ -165,6 +168,15 @@ With --json, one line a message, its text as it was written:
         /// If nothing is kept, wait this long for the first message
         #[arg(long, value_parser = parse_duration, value_name = "TIME", default_value = "0s")]
         wait: Duration,
+    },
+    /// Open the full screen with a contact's conversation; without a command it opens with the list
+    #[command(after_help = "\
+F1 shows all keys. Needs a terminal; signs are plain ASCII where the locale is not UTF-8, and NO_COLOR is respected.
+
+There is no --json: `receive --follow --json` and `send --json` are for programs.")]
+    Open {
+        /// The contact
+        name: String,
     },
     /// Show the last messages with a contact
     #[command(after_help = "\

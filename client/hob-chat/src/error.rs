@@ -83,6 +83,12 @@ pub enum ChatError {
         /// The cause.
         source: io::Error,
     },
+    /// The terminal went away, or is none.
+    #[error("this terminal cannot be used for the full screen: every command works without it, see --help")]
+    Terminal {
+        /// The cause.
+        source: io::Error,
+    },
     /// The runtime did not start.
     #[error("this computer refuses what the program needs to run")]
     Runtime {

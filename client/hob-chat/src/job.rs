@@ -84,6 +84,8 @@ pub enum Job {
     },
     Status,
     Forget,
+    /// A full screen in another process: only ever handed over.
+    Screen,
 }
 
 impl Job {
@@ -119,7 +121,9 @@ impl Job {
             Command::History { name, last } => Self::History { name, last },
             Command::Export { name } => Self::Export { name },
             Command::Status => Self::Status,
-            Command::Completions { .. } | Command::Man { .. } => return Err(ChatError::NeedsNoProfile),
+            Command::Completions { .. } | Command::Man { .. } | Command::Open { .. } => {
+                return Err(ChatError::NeedsNoProfile);
+            }
             Command::Forget { yes } => {
                 if !yes {
                     crate::cmd::forget::ask(profile)?;

@@ -10,6 +10,7 @@
 //! - [`profile`]: the folder: key, sealed state, lock.
 //! - [`handover`]: a second process on a profile hands its job to the first.
 //! - [`notify`]: a word to the desktop that something came.
+//! - [`screen`]: the full screen.
 //! - [`show`]: QR codes, times, lines; [`out`]: where they go; [`picture`]: codes read from PNG and JPEG files.
 //! - [`error`]: what can go wrong, and which exit code it has.
 
@@ -25,6 +26,7 @@ mod out;
 mod picture;
 mod profile;
 mod run;
+mod screen;
 mod show;
 
 use std::process::ExitCode;

@@ -18,6 +18,7 @@ use crate::handover::serve::Server;
 use crate::job::Job;
 use crate::out::{Out, Place, stderr_line};
 use crate::profile::{Folder, Passphrase, Profile, ProfileLock, lock};
+use crate::screen;
 
 /// How long another process may take to end, or to open the profile, until it takes jobs.
 const TURN_PATIENCE: Duration = Duration::from_secs(30);
@@ -39,21 +40,38 @@ fn try_run(arguments: Arguments) -> Result<ExitCode, ChatError> {
     let place = Place::here(global.json);
     let folder = Folder::choose(global.profile)?;
     let command = match command {
+        None if place.terminal.is_some() && folder.holds_a_profile() => {
+            return on_screen(folder, global.passphrase, None, global.ascii);
+        }
         None => return cmd::first_run::run(&folder, &Out::here(place)),
+        Some(Command::Open { name }) if place.terminal.is_some() => {
+            return on_screen(folder, global.passphrase, Some(name), global.ascii);
+        }
+        Some(Command::Open { .. }) => return cmd::first_run::run(&folder, &Out::here(place)),
         Some(Command::Completions { shell }) => return cmd::paper::completions(shell),
         Some(Command::Man { folder }) => return cmd::paper::man(&folder, &Out::here(place)),
         Some(command) => command,
     };
     let job = Job::resolve(command, folder.path())?;
     let passphrase = Passphrase::new(global.passphrase);
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|source| ChatError::Runtime { source })?;
+    let runtime = runtime()?;
     let code = LocalSet::new().block_on(&runtime, take_turn(folder, job, place, passphrase));
     // A name that is being looked up must not hold up the end.
     runtime.shutdown_background();
     code
+}
+
+fn on_screen(folder: Folder, passphrase: bool, open: Option<String>, ascii: bool) -> Result<ExitCode, ChatError> {
+    let passphrase = Passphrase::new(passphrase);
+    let runtime = runtime()?;
+    let code = LocalSet::new().block_on(&runtime, screen::front::run(folder, passphrase, open, ascii));
+    runtime.shutdown_background();
+    code
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, ChatError> {
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    builder.enable_all().build().map_err(|source| ChatError::Runtime { source })
 }
 
 async fn take_turn(folder: Folder, job: Job, place: Place, passphrase: Passphrase) -> Result<ExitCode, ChatError> {
@@ -101,7 +119,7 @@ async fn be_first(
 }
 
 /// The first signal ends all commands in order; the second one ends the program, as if nobody listened.
-async fn watch_signals(engine: Rc<Engine>) {
+pub async fn watch_signals(engine: Rc<Engine>) {
     let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
     else {
         return;

@@ -23,6 +23,8 @@ mod manners;
 mod people;
 mod pictures;
 mod profiles;
+mod pty;
+mod screen;
 mod second;
 mod small_box;
 mod talking;

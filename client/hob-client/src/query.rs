@@ -82,6 +82,23 @@ impl Client {
         Ok(newest)
     }
 
+    /// The last `last` messages with a contact, oldest first, for a screen that shows all that there is: view-once ones are
+    /// among them, without their text. What is to be read of those is in [`Client::unshown`].
+    ///
+    /// # Errors
+    /// [`CommandError::NoSuchContact`].
+    pub fn conversation(&self, now_ms: u64, name: &str, last: usize) -> Result<Vec<Message>, CommandError> {
+        let member = self.state.person_named(name)?.member;
+        let with_them = self.state.history.iter().rev().filter(|item| item.member == member);
+        let living = with_them.filter(|item| item.expires_at_ms.is_none_or(|expires| now_ms < expires));
+        let mut newest: Vec<Message> = living.take(last).filter_map(|item| self.message(item)).collect();
+        newest.reverse();
+        for message in newest.iter_mut().filter(|message| message.view_once) {
+            message.text.clear();
+        }
+        Ok(newest)
+    }
+
     /// Messages that were received and not [marked as shown](Client::mark_shown), in the order they came.
     pub fn unshown(&self, now_ms: u64) -> Vec<Message> {
         let unshown = self.state.history.iter().filter(|item| item.standing == Standing::Unshown);
@@ -128,6 +145,11 @@ impl Client {
     /// Whether the owner's connection is proved.
     pub fn is_online(&self) -> bool {
         self.run.proved
+    }
+
+    /// When the home box was last known to have handed out everything that it kept, Unix time in milliseconds; 0: never.
+    pub const fn last_online_ms(&self) -> u64 {
+        self.state.last_online_ms
     }
 
     /// Whether everything that the box had kept has been pushed, since the owner's connection was proved.

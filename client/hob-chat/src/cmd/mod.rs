@@ -57,5 +57,7 @@ async fn dispatch(session: &Session, job: Job) -> Result<Ending, ChatError> {
         Job::Export { name } => export::run(session, &name).await,
         Job::Status => status::run(session).await,
         Job::Forget => forget::run(session),
+        // It is served where it is taken: see `handover::screen`.
+        Job::Screen => Ok(Ending::Fine),
     }
 }

@@ -204,7 +204,32 @@ impl Engine {
         self.inner.borrow().profile.folder().file(name)
     }
 
-    fn listen(&self) -> mpsc::UnboundedReceiver<Notice> {
+    /// Counts up with everything that happens.
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.changed.subscribe()
+    }
+
+    /// Why there is no connection to the home box, where that is known.
+    pub fn known_offline(&self) -> Option<String> {
+        self.inner.borrow().links.why_closed(Link::Owner).map(|why| why.chain())
+    }
+
+    /// What was typed and not sent, as it was saved: damaged or foreign drafts are none.
+    pub fn drafts(&self) -> Vec<u8> {
+        self.inner.borrow().profile.load_drafts().map(|drafts| drafts.to_vec()).unwrap_or_default()
+    }
+
+    /// Makes drafts durable.
+    ///
+    /// # Errors
+    /// [`ChatError::Profile`], or why nothing is saved any more.
+    pub fn save_drafts(&self, drafts: &[u8]) -> Result<(), ChatError> {
+        self.check_state()?;
+        Ok(self.inner.borrow().profile.save_drafts(drafts)?)
+    }
+
+    /// From now on, what happens.
+    pub fn listen(&self) -> mpsc::UnboundedReceiver<Notice> {
         let (listener, notices) = mpsc::unbounded_channel();
         self.inner.borrow_mut().listeners.push(listener);
         notices

@@ -41,6 +41,7 @@ pub async fn ask(folder: &Folder, job: &Job, place: Place) -> Result<Answer, Cha
             Reply::OtherVersion(version) => return Err(ChatError::OtherVersion { version }),
             Reply::Out(text) => out.line(&text)?,
             Reply::Err(text) => out.notice(&text),
+            Reply::Screen(_) => {}
             Reply::End(code) => return Ok(Answer::Done(ExitCode::from(code))),
         }
     }

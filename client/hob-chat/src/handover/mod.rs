@@ -7,8 +7,10 @@
 //! # Layout
 //! - [`ask`]: the second process.
 //! - [`serve`]: the first.
+//! - [`screen`]: a full screen in the second, whose engine is in the first.
 
 pub mod ask;
+pub mod screen;
 pub mod serve;
 
 use std::fs::File;
@@ -20,6 +22,7 @@ use serde::{Deserialize, Serialize};
 use crate::job::Job;
 use crate::out::Place;
 use crate::profile::{Folder, ProfileError};
+use crate::screen::talk::News;
 
 /// Two programs of different versions do not hand over to each other.
 const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -55,6 +58,8 @@ pub enum Reply {
     Out(String),
     /// A line for stderr.
     Err(String),
+    /// News for a full screen.
+    Screen(Box<News>),
     /// It is done; the exit code.
     End(u8),
 }

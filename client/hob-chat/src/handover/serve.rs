@@ -14,6 +14,7 @@ use super::{LINE_BYTES_MAX, Reply, Request, SocketPath, VERSION, line};
 use crate::cmd;
 use crate::engine::Engine;
 use crate::engine::session::Session;
+use crate::job::Job;
 use crate::out::Out;
 use crate::profile::{Folder, ProfileError};
 
@@ -92,6 +93,9 @@ async fn serve(stream: UnixStream, engine: Rc<Engine>) {
     }
     if send(&mut output, &Reply::Taken).await.is_err() {
         return;
+    }
+    if matches!(request.job, Job::Screen) {
+        return super::screen::serve(input, output, engine).await;
     }
     let (replies, mut lines) = mpsc::unbounded_channel();
     let job = async {

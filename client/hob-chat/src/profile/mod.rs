@@ -31,7 +31,8 @@ pub use lock::ProfileLock;
 use key::StateKey;
 
 /// All that a profile's folder may hold.
-const OWN_FILES: [&str; 7] = ["key", "key.new", "state", "state.new", "lock", "socket", "code.png"];
+const OWN_FILES: [&str; 9] =
+    ["key", "key.new", "state", "state.new", "lock", "socket", "code.png", "drafts", "drafts.new"];
 
 /// The profile's folder cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -248,6 +249,19 @@ impl Profile {
     /// [`ProfileError::File`]: the disk is full, read-only or gone. The state before is still whole.
     pub fn save(&self, state: &[u8]) -> Result<(), ProfileError> {
         state::save(&self.folder.file("state"), &self.key, state)
+    }
+
+    /// Makes what is typed and not sent durable.
+    ///
+    /// # Errors
+    /// As [`Profile::save`].
+    pub fn save_drafts(&self, drafts: &[u8]) -> Result<(), ProfileError> {
+        state::save_as(state::Kind::Drafts, &self.folder.file("drafts"), &self.key, drafts)
+    }
+
+    /// What was typed and not sent; nothing where there is none, or none that opens.
+    pub fn load_drafts(&self) -> Option<State> {
+        state::load_as(state::Kind::Drafts, &self.folder.file("drafts"), &self.key).ok()
     }
 
     /// Where it is.

@@ -50,6 +50,23 @@ fn recent_day_in(time: &Zoned, now: &Zoned) -> String {
     time.strftime(format).to_string()
 }
 
+/// "today", "yesterday", "Friday 20 November", "Friday 20 November 2025": for the line above a day's messages.
+pub fn day_line(unix_ms: u64, now_ms: u64) -> String {
+    day_line_in(&local(unix_ms), &local(now_ms))
+}
+
+fn day_line_in(time: &Zoned, now: &Zoned) -> String {
+    let (day, today) = (time.date(), now.date());
+    if day == today {
+        return "today".to_owned();
+    }
+    if today.yesterday().is_ok_and(|yesterday| day == yesterday) {
+        return "yesterday".to_owned();
+    }
+    let format = if day.year() == today.year() { "%A %-d %B" } else { "%A %-d %B %Y" };
+    time.strftime(format).to_string()
+}
+
 /// "2026-11-20T17:42:03.120Z"
 pub fn rfc3339(unix_ms: u64) -> String {
     format!("{:.3}", timestamp(unix_ms))
@@ -65,6 +82,15 @@ mod tests {
         let now = 1_795_282_920_000;
         assert_eq!(clock_in(&at(now), &at(now)), "17:42");
         assert_eq!(clock_in(&at(now - 86_400_000), &at(now)), "2026-11-20 17:42");
+    }
+
+    #[test]
+    fn a_day_has_the_name_by_which_people_call_it() {
+        let at = |ms: u64| timestamp(ms).to_zoned(TimeZone::UTC);
+        let (now, day_ms) = (1_795_282_920_000, 86_400_000);
+        let line = |back: u64| day_line_in(&at(now - back * day_ms), &at(now));
+        assert_eq!((line(0).as_str(), line(1).as_str()), ("today", "yesterday"));
+        assert_eq!((line(2).as_str(), line(365).as_str()), ("Thursday 19 November", "Friday 21 November 2025"));
     }
 
     #[test]
