@@ -1,13 +1,13 @@
 //! What a device does with its own mailbox.
 
+use std::convert::Infallible;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use axum::Json;
 use axum::body::Body;
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
-use axum::http::StatusCode;
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use hob_protocol::code::Code;
@@ -130,8 +130,9 @@ pub async fn page(
     let last = envelopes.last().map(|waiting| (waiting.place.window, waiting.place.sequence));
     let cursor = last.filter(|_| more).map(|last| cursor::write(&api.sessions, api.now(), &device, last));
     let page = Page { envelopes: read_bodies(&api, envelopes).await?, cursor };
-    let response = Json(page).into_response();
-    Ok(response.map(|body| Body::new(PlacedBody { body, _place: place })))
+    let left = serde_json::to_vec(&page).map_err(|_| unexpected())?.into();
+    let body = Body::new(PlacedBody { left, _place: place });
+    Ok(([(header::CONTENT_TYPE, "application/json")], body).into_response())
 }
 
 /// Reads what lies in the log, away from the tasks that must not wait for a card.
@@ -156,26 +157,33 @@ async fn read_bodies(api: &Api, waiting: Vec<Waiting>) -> Result<Vec<Kept>, Prob
     Ok(kept)
 }
 
+/// Handed over at once; the rest waits here, so that the place is kept until its reader has nearly all.
+const CHUNK_BYTES: usize = 16 << 10;
+
 /// A body that keeps its place while it is being written.
 struct PlacedBody {
-    body: Body,
+    left: Bytes,
     _place: PagePlace,
 }
 
 impl hyper::body::Body for PlacedBody {
     type Data = Bytes;
-    type Error = axum::Error;
+    type Error = Infallible;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        Pin::new(&mut self.body).poll_frame(cx)
+    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        if self.left.is_empty() {
+            return Poll::Ready(None);
+        }
+        let at = self.left.len().min(CHUNK_BYTES);
+        Poll::Ready(Some(Ok(Frame::data(self.left.split_to(at)))))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.left.is_empty()
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        SizeHint::with_exact(self.left.len() as u64)
     }
 }
 
