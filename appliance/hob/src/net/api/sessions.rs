@@ -481,4 +481,35 @@ mod tests {
         assert!(sessions.read_refresh(&"A".repeat(100_000)).is_none());
         assert!(sessions.read_refresh(&token).is_some());
     }
+
+    /// Everything right but the algorithm and who signed.
+    #[test]
+    fn no_other_algorithm_and_no_other_key_signs_even_the_right_claims() {
+        let sessions = sessions();
+        let tokens = logged_in(&sessions, at(0));
+        let session = sessions.check(at(0), &tokens.access).unwrap();
+        let claims = |aud: &str, exp: u64| Claims {
+            aud: aud.to_owned(),
+            sub: DEVICE.to_string(),
+            sid: HEXLOWER.encode(&session.family.0),
+            iat: 0,
+            exp,
+        };
+        let good = claims(&sessions.audience, 1_790_001_000);
+        let sign = |header: Algorithm, claims: &Claims, key: &EncodingKey| {
+            jsonwebtoken::encode(&Header::new(header), claims, key).unwrap()
+        };
+        let access = sign(Algorithm::EdDSA, &good, &sessions.encoding);
+        assert!(sessions.check(at(0), &access).is_some(), "the claims are right");
+        let public = EncodingKey::from_secret(sessions.decoding.try_get_as_bytes().unwrap());
+        for algorithm in [Algorithm::HS256, Algorithm::HS384, Algorithm::HS512] {
+            assert!(sessions.check(at(0), &sign(algorithm, &good, &public)).is_none(), "{algorithm:?}");
+        }
+        let another = Sessions::new(&IDENTITY, at(0), 0).unwrap().encoding;
+        assert!(sessions.check(at(0), &sign(Algorithm::EdDSA, &good, &another)).is_none(), "another key");
+        let foreign = sign(Algorithm::EdDSA, &claims("another box", 1_790_001_000), &sessions.encoding);
+        assert!(sessions.check(at(0), &foreign).is_none(), "another audience");
+        let expired = sign(Algorithm::EdDSA, &claims(&sessions.audience, 1), &sessions.encoding);
+        assert!(sessions.check(at(0), &expired).is_none(), "expired");
+    }
 }
