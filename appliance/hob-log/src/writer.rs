@@ -71,7 +71,11 @@ pub struct WriterHandle {
     commands: Sender<Command>,
     queued_bytes: Arc<AtomicUsize>,
     reader: Arc<Mutex<Arc<dyn BodyReader>>>,
+    busy_since: BusySince,
 }
+
+/// When the writer began with what it is doing; `None`: it waits for something to do.
+type BusySince = Arc<Mutex<Option<Instant>>>;
 
 impl std::fmt::Debug for WriterHandle {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -91,8 +95,10 @@ impl Writer {
             commands,
             queued_bytes: Arc::clone(&queued_bytes),
             reader: Arc::new(Mutex::new(log.reader())),
+            busy_since: BusySince::default(),
         };
-        let worker = Worker { log, report, inbox, queued_bytes, rides_since: None, last_commit: None };
+        let busy_since = Arc::clone(&handle.busy_since);
+        let worker = Worker { log, report, inbox, queued_bytes, busy_since, rides_since: None, last_commit: None };
         let thread = std::thread::Builder::new().name("hob-log-writer".into()).spawn(move || worker.run())?;
         Ok(Self { thread, handle })
     }
@@ -123,6 +129,13 @@ impl WriterHandle {
     /// Bytes that wait to be committed: a shell that sees much here reads no more from its sockets.
     pub fn queued_bytes(&self) -> usize {
         self.queued_bytes.load(Ordering::Relaxed)
+    }
+
+    /// How long the writer has been at one thing: a commit, a compaction. Zero while it waits for something to do. A
+    /// disk that hangs shows here, and so does a writer that is gone over it.
+    pub fn busy_for(&self) -> Duration {
+        let since = *self.busy_since.lock().unwrap_or_else(PoisonError::into_inner);
+        since.map_or(Duration::ZERO, |since| since.elapsed())
     }
 
     /// Does what is due. See [`EventLog::tick`].
@@ -166,6 +179,7 @@ struct Worker {
     report: Box<dyn FnMut(WriterEvent) + Send>,
     inbox: Receiver<Command>,
     queued_bytes: Arc<AtomicUsize>,
+    busy_since: BusySince,
     /// The time of the last commit that brought only what nobody waits for.
     rides_since: Option<Now>,
     /// When the last commit began.
@@ -183,12 +197,18 @@ impl Worker {
                     None => return self.log.close(),
                 },
             };
+            self.busy(true);
             match command {
                 Command::Append { now, appends } => next = self.commit_group(now, appends),
                 Command::Close => return self.log.close(),
                 other => self.handle(other),
             }
+            self.busy(false);
         }
+    }
+
+    fn busy(&self, is_busy: bool) {
+        *self.busy_since.lock().unwrap_or_else(PoisonError::into_inner) = is_busy.then(Instant::now);
     }
 
     /// The next command; `None` when nobody can send one any more.
@@ -201,9 +221,11 @@ impl Worker {
             Err(RecvTimeoutError::Disconnected) => None,
             Err(RecvTimeoutError::Timeout) => {
                 self.rides_since = None;
+                self.busy(true);
                 if let Err(error) = self.log.commit(now, &[]) {
                     (self.report)(WriterEvent::TickFailed(error));
                 }
+                self.busy(false);
                 self.inbox.recv().ok()
             }
         }

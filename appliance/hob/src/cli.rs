@@ -26,6 +26,7 @@ Examples:
     hob status
     hob doctor                        of a box that runs or is stopped; says what to do
     hob compact                       destroys what need not be kept, now instead of later
+    hob restart                       in place, as the program that lies at its path now
     hob verify-log                    of a box that is stopped
     hob config example > hob.toml && hob config check --config hob.toml
 
@@ -82,6 +83,18 @@ Example:
 With --json: {\"generation\":n,\"records_before\":n,\"records_after\":n,\"closed_window\":n or null,
 \"windows_with_body_key\":n}")]
     Compact(Look),
+    /// Restart the box in place, as the program that lies at its path now: how it is upgraded
+    #[command(after_help = "\
+Example:
+  install -m 755 hob-new /usr/bin/hob && hob restart --data /srv/hob
+
+The new program must first tell its version and find the settings good; if it does not, the box goes
+on as it is. Then connections are told to come back in a second, what was taken is made durable, and
+the new program takes over the process, the service and the ports, so that no connection attempt is
+refused meanwhile. SIGUSR2 does the same, and so does `systemctl reload hob`.
+
+With --json: {\"from_version\":…,\"to_version\":…,\"connections_told\":n,\"ready_after_ms\":n}")]
+    Restart(Look),
     /// Say how the box stands, in one line
     #[command(after_help = "\
 With --json, one object; counters run since the start: pending, pending_bytes, accepted (taken for
@@ -268,6 +281,6 @@ mod tests {
             assert!(!takes_json || help.contains("With --json"), "{}", sub.get_name());
             looked_at += usize::from(takes_json);
         }
-        assert_eq!(looked_at, 6);
+        assert_eq!(looked_at, 7);
     }
 }

@@ -19,6 +19,8 @@ pub enum Why {
     Asked,
     /// The same, but the log did not close in time.
     AskedAndSlow,
+    /// To go on in place, as the program that lies at its path now.
+    Restart,
     /// It could not open its ports.
     NoPort,
 }
@@ -28,6 +30,7 @@ impl Why {
         match self {
             Self::Asked => "stopped when it was asked to",
             Self::AskedAndSlow => "stopped when it was asked to, before its log was closed",
+            Self::Restart => "restarted in place",
             Self::NoPort => "ended at its start: it could not open its port",
         }
     }

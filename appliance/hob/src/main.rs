@@ -6,9 +6,12 @@
 //! - `net`: what strangers reach; `control`: what the keeper asks over a socket in the data folder.
 //! - `identity`: the box's keys; `folder`: the data folder and private files; `last_stop`: how the last run ended.
 //! - `addresses`: where the box can be reached; `show`: how an invitation is shown.
+//! - `service`: the service manager and its watchdog; `sockets`: ports that it opened, or that outlive a program; `again`:
+//!   restarting in place.
 //! - `logging`: the log on stderr; `failure`: how a command ends that cannot do its work.
 
 mod addresses;
+mod again;
 mod cli;
 mod clock;
 mod cmd;
@@ -21,7 +24,9 @@ mod identity;
 mod last_stop;
 mod logging;
 mod net;
+mod service;
 mod show;
+mod sockets;
 
 use std::process::ExitCode;
 

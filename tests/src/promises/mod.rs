@@ -5,10 +5,12 @@
 //! - `keeping`: what the box accepted, it delivers; and nothing is answered before it is durable.
 //! - `doctor`: what the keeper is told when something is wrong, each thing provoked.
 //! - `json`: the same for those who cannot hold a socket.
+//! - `running`: the box as a service: ports handed over, the watchdog, restarting in place.
 //! - `telling`: it says so: quotas, restarts, figures.
 
 mod doctor;
 mod json;
 mod keeping;
+mod running;
 mod talking;
 mod telling;

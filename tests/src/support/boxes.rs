@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read};
 use std::net::{SocketAddr, TcpListener};
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
@@ -86,6 +87,8 @@ pub struct Start {
     pub port: u16,
     /// Another build of `hob` than the one beside the test.
     pub build: Option<PathBuf>,
+    /// A socket that listens, for the box to take over as from a service manager.
+    pub listener: Option<Arc<TcpListener>>,
 }
 
 impl Start {
@@ -102,6 +105,14 @@ impl Start {
     pub fn wrapped(mut self, wrapper: &[&str]) -> Self {
         self.wrapper = wrapper.iter().map(|&word| word.to_owned()).collect();
         self
+    }
+
+    /// Hands over a listening socket as systemd does (sd_listen_fds(3)).
+    pub fn activated(mut self, listener: TcpListener) -> Self {
+        // It comes in as standard input, and the shell, whose process the box becomes, puts it where it belongs.
+        let script = "exec 3<&0 </dev/null; LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES=main exec \"$@\"";
+        self.listener = Some(Arc::new(listener));
+        self.wrapped(&["sh", "-c", script, "sh"])
     }
 
     pub fn port(mut self, port: u16) -> Self {
@@ -132,6 +143,9 @@ impl Start {
         command.env_remove("STATE_DIRECTORY").env("HOB_LOG_LEVEL", "debug");
         command.envs(self.env.iter().map(|(name, value)| (name, value)));
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        if let Some(listener) = &self.listener {
+            command.stdin(OwnedFd::from(listener.try_clone().unwrap()));
+        }
         command
     }
 

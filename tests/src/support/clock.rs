@@ -1,12 +1,12 @@
 //! A wall clock that the tests set: for the processes that are started with it, and only for them.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::OnceLock;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::boxes::{Start, tool};
+use crate::boxes::Start;
 use crate::chat::Person;
+use crate::held::{Preloaded, preloaded};
 
 /// The wall clock of some processes. It can be moved while they run.
 pub struct WallClock {
@@ -62,17 +62,8 @@ impl WallClock {
     }
 }
 
-/// Built once a run, by the C compiler that the build of Hob needs anyway.
+/// Built once a run.
 fn library() -> &'static Path {
-    static BUILT: OnceLock<(tempfile::TempDir, PathBuf)> = OnceLock::new();
-    let (_, library) = BUILT.get_or_init(|| {
-        let folder = tempfile::tempdir().unwrap();
-        let library = folder.path().join("clock.so");
-        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/support/clock.c");
-        let mut compiler = Command::new(tool("cc", "gcc"));
-        let status = compiler.args(["-shared", "-fPIC", "-O1", "-o"]).arg(&library).arg(source).status().unwrap();
-        assert!(status.success(), "clock.c does not compile");
-        (folder, library)
-    });
-    library
+    static BUILT: OnceLock<Preloaded> = OnceLock::new();
+    &BUILT.get_or_init(|| preloaded("clock")).1
 }

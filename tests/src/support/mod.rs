@@ -6,7 +6,7 @@
 //! - [`people`]: devices with keys that join, grant and prove.
 //! - [`chat`]: runs `hob-chat`.
 //! - [`http`]: JSON over HTTP, and devices that speak it.
-//! - [`clock`]: a wall clock that the tests set.
+//! - [`clock`]: a wall clock that the tests set; [`held`]: a disk that hangs.
 //! - [`measure`]: what a process cost: CPU, memory, bytes written.
 
 #![allow(
@@ -21,6 +21,7 @@
 pub mod boxes;
 pub mod chat;
 pub mod clock;
+pub mod held;
 pub mod http;
 pub mod measure;
 pub mod people;

@@ -23,6 +23,9 @@ pub enum ListenError {
         /// The port.
         port: u16,
     },
+    /// A socket that is there cannot be used.
+    #[error("the system gives no descriptor for the port: let it open more files (LimitNOFILE, ulimit -n)")]
+    NoDescriptor(#[from] io::Error),
     /// The address is not this machine's, or something else.
     #[error("cannot listen on {address}: choose an address of this machine with --listen")]
     Other {

@@ -2,7 +2,7 @@
 //!
 //! # Layout
 //! - [`serve`]: runs the box; `listen` opens its ports, `ready` tells that it is.
-//! - [`invite`], [`members`], [`revoke`], [`compact`], [`status`]: ask a running box.
+//! - [`invite`], [`members`], [`revoke`], [`compact`], [`restart`], [`status`]: ask a running box.
 //! - [`verify_log`]: looks at a stopped one; [`doctor`]: at everything that either needs.
 //! - [`config`]: checks settings; [`demo`]: shows it all.
 
@@ -14,6 +14,7 @@ mod invite;
 mod listen;
 mod members;
 mod ready;
+mod restart;
 mod revoke;
 mod serve;
 mod status;
@@ -42,6 +43,7 @@ pub fn run(command: Command) -> Result<ExitCode, Failure> {
         Command::Members(args) => members::run(&args).map(done),
         Command::Revoke(args) => revoke::run(&args).map(done),
         Command::Compact(args) => compact::run(&args).map(done),
+        Command::Restart(args) => restart::run(&args).map(done),
         Command::Status(args) => status::run(&args).map(done),
         Command::VerifyLog(args) => verify_log::run(&args),
         Command::Doctor(args) => doctor::run(&args),

@@ -11,6 +11,7 @@ use crate::addresses;
 use crate::cmd::{say, say_json};
 use crate::control::Control;
 use crate::failure::Failure;
+use crate::service;
 use crate::show::{self, Shown};
 
 /// The line of `--ready-json`. Later versions only add fields.
@@ -49,8 +50,7 @@ impl Ready<'_> {
         } else {
             self.tell_person()?;
         }
-        // Without a service manager this does nothing; with one that is gone nobody waits.
-        let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
+        service::ready(self.control.listening_on.port());
         tracing::info!(port = self.control.listening_on.port(), "ready");
         Ok(())
     }

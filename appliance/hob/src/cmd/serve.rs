@@ -1,7 +1,8 @@
 //! `hob serve`: runs the box.
 
-use std::future::{Future, IntoFuture as _};
-use std::net::SocketAddr;
+use std::future::IntoFuture as _;
+use std::io;
+use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,9 +10,10 @@ use std::time::Duration;
 
 use hob_protocol::invitation::Invitation;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
+use crate::again::Program;
 use crate::cli::Serve;
 use crate::clock::Pace;
 use crate::cmd::listen;
@@ -21,13 +23,20 @@ use crate::control::{Control, StartStory, routes, socket};
 use crate::engine::{self, Engine, EngineOptions};
 use crate::failure::Failure;
 use crate::last_stop::Why;
-use crate::{identity, last_stop, logging, net};
+use crate::sockets::Sockets;
+use crate::{identity, last_stop, logging, net, service};
 
 /// How long the first member's invitation is good.
 const FIRST_INVITATION: Duration = Duration::from_secs(24 * 3600);
 
 /// What clients are told when the box stops: a restart seldom takes longer.
 const BACK_IN: Duration = Duration::from_secs(10);
+
+/// The same for a restart in place, in whole seconds as the protocol has them.
+const BACK_IN_AGAIN: Duration = Duration::from_secs(1);
+
+/// How long connections may take to read what was written to them last.
+const GOODBYES_WITHIN: Duration = Duration::from_millis(300);
 
 /// How long clients may take to hear it and the log to close; a stop takes at most five seconds in all.
 const STOP_WITHIN: Duration = Duration::from_millis(3500);
@@ -43,19 +52,39 @@ const ADDRESSES_EVERY: Duration = Duration::from_secs(60);
 /// # Errors
 /// A setting is not possible, or the box cannot start.
 pub fn run(args: &Serve) -> Result<(), Failure> {
+    // First of all: what is opened before would lie where handed-over sockets belong.
+    let mut sockets = Sockets::take();
     let config = Config::load(args.config.as_deref(), &args.settings.0)?;
     let data = config.data_folder()?;
     // Whatever makes a file from here on, sled too, makes it for this user only.
     rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
     logging::start(&config);
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(1)
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::of(&error))?;
-    let ended = runtime.block_on(serve(args, &config, &data));
-    runtime.shutdown_timeout(END_WITHIN);
-    ended
+    let program = Arc::new(Program::of_this_process());
+    loop {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .map_err(|error| Failure::of(&error))?;
+        let ended = runtime.block_on(serve(args, &config, &data, &mut sockets, &program));
+        runtime.shutdown_timeout(END_WITHIN);
+        match ended? {
+            End::Stop => return Ok(()),
+            End::Again => {
+                let error = sockets.exec(program.command());
+                tracing::error!(%error, "the program that was to take over cannot be started: this one goes on");
+            }
+        }
+    }
+}
+
+/// Why the box ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// It is told to stop.
+    Stop,
+    /// It is told to restart in place.
+    Again,
 }
 
 #[cfg(feature = "demo-clock")]
@@ -77,7 +106,13 @@ const fn pace(_: &Serve) -> Result<Pace, Failure> {
     Ok(Pace {})
 }
 
-async fn serve(args: &Serve, config: &Config, data: &Path) -> Result<(), Failure> {
+async fn serve(
+    args: &Serve,
+    config: &Config,
+    data: &Path,
+    sockets: &mut Sockets,
+    program: &Arc<Program>,
+) -> Result<End, Failure> {
     // From here on a signal waits for its turn, so that a start is never cut in half.
     let mut stop = StopSignals::new()?;
     let mut identity = identity::load_or_make(data).map_err(|error| Failure::of(&error))?;
@@ -94,8 +129,9 @@ async fn serve(args: &Serve, config: &Config, data: &Path) -> Result<(), Failure
     })
     .map_err(|error| Failure::of(&error))?;
     tell_recovery(engine.recovery());
-    let start = StartStory { last_stop: last_stop::take(data, engine.is_first_start()), activated: false };
-    let running = match Running::open(config, data, &engine, start).await {
+    let last_stop = last_stop::take(data, engine.is_first_start());
+    let start = StartStory { last_stop, activated: sockets.is_activated(), run: run_number()? };
+    let running = match Running::open(config, data, &engine, sockets, start, program).await {
         Ok(running) => running,
         Err(failure) => {
             last_stop::write(data, Why::NoPort);
@@ -104,11 +140,16 @@ async fn serve(args: &Serve, config: &Config, data: &Path) -> Result<(), Failure
         }
     };
     let announced = running.announce(args, data).await;
-    if announced.is_ok() {
-        running.until(stop.next()).await;
-    }
-    running.stop(data, engine_task).await;
-    announced
+    let end = match announced {
+        Ok(()) => running.until(&mut stop).await,
+        Err(_) => End::Stop,
+    };
+    running.stop(data, engine_task, end).await;
+    announced.map(|()| end)
+}
+
+fn run_number() -> Result<u64, Failure> {
+    getrandom::u64().map_err(|error| Failure::of(&error))
 }
 
 /// What the start found that the keeper should know.
@@ -137,18 +178,24 @@ fn tell_recovery(report: &hob_log::RecoveryReport) {
 struct StopSignals {
     terminate: Signal,
     interrupt: Signal,
+    again: Signal,
 }
 
 impl StopSignals {
     fn new() -> Result<Self, Failure> {
         let listen = |kind| signal(kind).map_err(|error| Failure::of(&error));
-        Ok(Self { terminate: listen(SignalKind::terminate())?, interrupt: listen(SignalKind::interrupt())? })
+        Ok(Self {
+            terminate: listen(SignalKind::terminate())?,
+            interrupt: listen(SignalKind::interrupt())?,
+            again: listen(SignalKind::user_defined2())?,
+        })
     }
 
-    async fn next(&mut self) {
+    async fn next(&mut self) -> End {
         tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => End::Stop,
+            _ = self.interrupt.recv() => End::Stop,
+            _ = self.again.recv() => End::Again,
         }
     }
 }
@@ -157,13 +204,22 @@ impl StopSignals {
 struct Running {
     control: Control,
     members: JoinHandle<()>,
+    keeper: JoinHandle<io::Result<()>>,
     ending: watch::Sender<bool>,
 }
 
 impl Running {
-    async fn open(config: &Config, data: &Path, engine: &Engine, start: StartStory) -> Result<Self, Failure> {
-        let listener = listen::on(config.listen).map_err(|error| Failure::of(&error))?;
-        let listening_on = listener.local_addr().map_err(|error| Failure::of(&error))?;
+    async fn open(
+        config: &Config,
+        data: &Path,
+        engine: &Engine,
+        sockets: &mut Sockets,
+        start: StartStory,
+        program: &Arc<Program>,
+    ) -> Result<Self, Failure> {
+        let listeners = sockets.main(config.listen, listen::on).map_err(|error| Failure::of(&error))?;
+        let local_addr = listeners.first().ok_or(io::ErrorKind::NotConnected.into()).and_then(TcpListener::local_addr);
+        let listening_on = local_addr.map_err(|error| Failure::of(&error))?;
         let metrics = config.metrics.and_then(bind_metrics);
         let control = Control {
             engine: engine.clone(),
@@ -171,11 +227,13 @@ impl Running {
             listening_on,
             metrics: metrics.as_ref().map(|(_, bound)| *bound),
             start: Arc::new(start),
+            program: Arc::clone(program),
+            again: Arc::new(Notify::new()),
             stopping: Arc::new(AtomicBool::new(false)),
         };
         let _ = engine.set_addresses(control.addresses()).await;
         let (ending, ended) = watch::channel(false);
-        open_control(data, &control, ended.clone())?;
+        let keeper = open_control(data, &control, ended.clone())?;
         if let Some((listener, _)) = metrics {
             let server = axum::serve(listener, routes::health(control.clone()));
             tokio::spawn(server.with_graceful_shutdown(is_true(ended)).into_future());
@@ -183,11 +241,11 @@ impl Running {
         let endpoint =
             net::Endpoint::new(engine.clone(), config.gate.to_rules()).map_err(|error| Failure::of(&error))?;
         let members = tokio::spawn(async move {
-            if let Err(error) = net::serve(endpoint, vec![listener]).await {
+            if let Err(error) = net::serve(endpoint, listeners).await {
                 tracing::error!(%error, "the port cannot be served");
             }
         });
-        Ok(Self { control, members, ending })
+        Ok(Self { control, members, keeper, ending })
     }
 
     async fn announce(&self, args: &Serve, data: &Path) -> Result<(), Failure> {
@@ -216,13 +274,16 @@ impl Running {
     }
 
     /// Runs until told to stop. Meanwhile the network may change: hellos then tell the new addresses.
-    async fn until(&self, stopped: impl Future<Output = ()>) {
+    async fn until(&self, signals: &mut StopSignals) -> End {
         let mut told = self.control.addresses();
         let mut timer = tokio::time::interval(ADDRESSES_EVERY);
-        tokio::pin!(stopped);
         loop {
             tokio::select! {
-                () = &mut stopped => return,
+                end = signals.next() => match end {
+                    End::Stop => return End::Stop,
+                    End::Again => self.check_and_restart(),
+                },
+                () = self.control.again.notified() => return End::Again,
                 _ = timer.tick() => {}
             }
             let now = self.control.addresses();
@@ -233,36 +294,63 @@ impl Running {
         }
     }
 
+    /// A signal has nobody to answer: what is wrong goes to the log.
+    fn check_and_restart(&self) {
+        let control = self.control.clone();
+        tokio::spawn(async move {
+            if let Err(error) = control.restart().await {
+                tracing::error!(error, "not restarted");
+            }
+        });
+    }
+
     /// Tells clients, closes the log, and ends in time whatever happens: what was acknowledged is durable already.
-    async fn stop(self, data: &Path, engine_task: JoinHandle<()>) {
-        tracing::info!("stopping");
-        let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
+    async fn stop(self, data: &Path, engine_task: JoinHandle<()>, end: End) {
+        let (why, back_in) = match end {
+            End::Stop => {
+                tracing::info!("stopping");
+                service::stopping();
+                (Why::Asked, BACK_IN)
+            }
+            End::Again => {
+                tracing::info!("restarting in place");
+                service::restarting();
+                (Why::Restart, BACK_IN_AGAIN)
+            }
+        };
         self.control.stopping.store(true, Ordering::Relaxed);
+        // Who comes from now on waits in the kernel's queue: for the next program, if there is one.
+        self.members.abort();
         // Before the log lets go of the folder: after that the name may be the next box's.
         socket::remove(data);
         let closed = async {
-            self.control.engine.stop(BACK_IN).await;
+            self.control.engine.stop(back_in).await;
             let _ = engine_task.await;
         };
         // While the log holds the folder: after that the line may be the next box's.
-        last_stop::write(data, Why::Asked);
+        last_stop::write(data, why);
         if tokio::time::timeout(STOP_WITHIN, closed).await.is_err() {
             tracing::warn!("the log did not close in time; the next start will check it");
             last_stop::write(data, Why::AskedAndSlow);
         }
-        self.members.abort();
+        self.control.engine.goodbyes(GOODBYES_WITHIN).await;
         self.ending.send_replace(true);
+        // Whoever gave the order gets an answer.
+        let _ = tokio::time::timeout(GOODBYES_WITHIN, self.keeper).await;
         tracing::info!("stopped");
     }
 }
 
-fn open_control(data: &Path, control: &Control, ended: watch::Receiver<bool>) -> Result<(), Failure> {
+fn open_control(
+    data: &Path,
+    control: &Control,
+    ended: watch::Receiver<bool>,
+) -> Result<JoinHandle<io::Result<()>>, Failure> {
     let cannot = |error| Failure::because(format!("cannot open the control socket in {}: {error}", data.display()));
     let listener = socket::listen(data).map_err(cannot)?;
     let listener = tokio::net::UnixListener::from_std(listener).map_err(cannot)?;
     let server = axum::serve(listener, routes::keeper(control.clone())).with_graceful_shutdown(is_true(ended));
-    tokio::spawn(server.into_future());
-    Ok(())
+    Ok(tokio::spawn(server.into_future()))
 }
 
 /// Figures are a convenience: a taken port is a warning, not an end.

@@ -20,8 +20,11 @@ use std::time::Duration;
 use hob_protocol::address::Address;
 use hob_protocol::invitation::Invitation;
 use hob_relay::admin::{Answer, Ask};
+use tokio::sync::Notify;
 
 use crate::addresses;
+use crate::again::Program;
+use crate::control::wire::Restarting;
 use crate::engine::Engine;
 
 /// What the answers need.
@@ -37,6 +40,10 @@ pub struct Control {
     pub metrics: Option<SocketAddr>,
     /// How this run came about.
     pub start: Arc<StartStory>,
+    /// The program that it was started as.
+    pub program: Arc<Program>,
+    /// Somebody wants the box to restart in place, and what lies at its path is good.
+    pub again: Arc<Notify>,
     /// The box goes down.
     pub stopping: Arc<AtomicBool>,
 }
@@ -48,6 +55,8 @@ pub struct StartStory {
     pub last_stop: String,
     /// The service manager opened the ports.
     pub activated: bool,
+    /// A random number, another one for each start.
+    pub run: u64,
 }
 
 /// The box did not do what the keeper asked.
@@ -98,6 +107,26 @@ impl Control {
     /// Where members reach the box now: the network may have changed since the start.
     pub fn addresses(&self) -> Vec<Address> {
         addresses::of_box(&self.set_addresses, self.listening_on)
+    }
+
+    /// Restarts the box in place, if what lies at its path can take over. Returns before it does.
+    ///
+    /// # Errors
+    /// What is wrong with the program there, in words.
+    pub async fn restart(&self) -> Result<Restarting, String> {
+        let Ok(Answer::Status(status)) = self.ask(Ask::Status).await else {
+            return Err(NotDone::Stopping.to_string());
+        };
+        let program = Arc::clone(&self.program);
+        let checked = tokio::task::spawn_blocking(move || program.check()).await.map_err(|error| error.to_string())?;
+        let to_version = checked.map_err(|error| crate::failure::chain(&error))?;
+        self.again.notify_one();
+        Ok(Restarting {
+            run: self.start.run,
+            from_version: env!("CARGO_PKG_VERSION").to_owned(),
+            to_version,
+            connections: status.owners_connected + status.others_connected,
+        })
     }
 
     fn is_stopping(&self) -> bool {

@@ -13,10 +13,11 @@ use hob_relay::admin::{Answer, Ask, MemberView};
 use hob_relay::status::Status;
 
 use crate::control::wire::{
-    CareView, Compacted, Device, Done, InviteOrder, Invited, Member, Refusal, RevokeOrder, ServiceView, StatusView,
+    CareView, Compacted, Device, Done, InviteOrder, Invited, Member, Refusal, Restarting, RevokeOrder, ServiceView,
+    StatusView,
 };
 use crate::control::{Control, NotDone, metrics};
-use crate::show;
+use crate::{service, show};
 
 /// The longest life of an invitation.
 pub const INVITATION_MAX: Duration = Duration::from_secs(30 * 24 * 3600);
@@ -30,6 +31,7 @@ pub fn keeper(control: Control) -> Router {
         .route("/v1/compact", post(compact))
         .route("/v1/status", get(status))
         .route("/v1/care", get(care))
+        .route("/v1/restart", post(restart))
         .merge(health_routes())
         .with_state(control)
 }
@@ -176,14 +178,20 @@ async fn status_view(control: &Control, rules: &Status) -> StatusView {
     }
 }
 
+// The order says nothing, and is read all the same, as above.
+async fn restart(State(control): State<Control>, _order: Bytes) -> Result<Json<Restarting>, Refused> {
+    control.restart().await.map(Json).map_err(|why| Refused(StatusCode::CONFLICT, why))
+}
+
 async fn care(State(control): State<Control>) -> Result<Json<CareView>, Refused> {
     let engine = &control.engine;
     let clock = engine.clock_view().await.map_err(|_| NotDone::Stopping)?;
     let log = engine.log_stats().await.map_err(|_| NotDone::Stopping)?;
     let recovery = engine.recovery();
-    let watchdog = sd_notify::watchdog_enabled().map(|every| u64::try_from(every.as_millis()).unwrap_or(u64::MAX));
+    let watchdog = service::watchdog().map(|every| u64::try_from(every.as_millis()).unwrap_or(u64::MAX));
     Ok(Json(CareView {
         pid: std::process::id(),
+        run: control.start.run,
         version: env!("CARGO_PKG_VERSION").to_owned(),
         identity: engine.identity().public.to_string(),
         listening_on: control.listening_on.to_string(),
@@ -196,7 +204,7 @@ async fn care(State(control): State<Control>) -> Result<Json<CareView>, Refused>
         ledger_lost: recovery.ledger_lost,
         refused_commits: log.refused_commits,
         service: ServiceView {
-            notifies: std::env::var_os("NOTIFY_SOCKET").is_some(),
+            notifies: service::is_there(),
             watchdog_ms: watchdog,
             activated: control.start.activated,
         },

@@ -135,11 +135,26 @@ pub struct StatusView {
     pub last_stop: String,
 }
 
+/// The box restarts in place.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Restarting {
+    /// The number of the run that ends.
+    pub run: u64,
+    /// The version that runs.
+    pub from_version: String,
+    /// The version that takes over.
+    pub to_version: String,
+    /// Connections that are told.
+    pub connections: u64,
+}
+
 /// What the box knows of its own condition: for `hob doctor`.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct CareView {
     /// Its process.
     pub pid: u32,
+    /// A random number, another one for each start.
+    pub run: u64,
     /// The version of its program.
     pub version: String,
     /// Its identity, in hex.

@@ -112,6 +112,8 @@ struct Shared {
     addresses: RwLock<Vec<Address>>,
     first_start: bool,
     started_at: Instant,
+    /// Held by each connection.
+    alive: Arc<()>,
     recovery: hob_log::RecoveryReport,
 }
 
@@ -164,6 +166,7 @@ pub fn start(options: EngineOptions) -> Result<(Engine, JoinHandle<()>), StartEr
         addresses: RwLock::default(),
         first_start,
         started_at: Instant::now(),
+        alive: Arc::new(()),
         recovery: report,
     });
     let engine = Engine { commands, writer: writer.handle(), shared };
@@ -322,6 +325,22 @@ impl Engine {
     /// What the start found in the log.
     pub fn recovery(&self) -> &hob_log::RecoveryReport {
         &self.shared.recovery
+    }
+
+    /// A connection holds this for as long as it has something to write.
+    pub fn alive(&self) -> Arc<()> {
+        Arc::clone(&self.shared.alive)
+    }
+
+    /// Waits until all connections have written what waited for them and ended, but not for those that do not read.
+    pub async fn goodbyes(&self, within: Duration) {
+        let all_gone = async {
+            while Arc::strong_count(&self.shared.alive) > 1 {
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+        };
+        // Whoever is not gone by then does not read, and will notice.
+        let _ = tokio::time::timeout(within, all_gone).await;
     }
 
     /// Tells clients when the box will be back, writes what is due, and closes the log.

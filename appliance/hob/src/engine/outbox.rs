@@ -40,6 +40,8 @@ pub enum Out {
     Established,
     /// Tell why, then close.
     Close(Refused),
+    /// The box goes down: write what waits, then close.
+    Goodbye,
 }
 
 /// An envelope to write, or where to read it first.

@@ -20,6 +20,7 @@ use crate::engine::asking::Asking;
 use crate::engine::outbox::{Out, Outbox, Push};
 use crate::engine::time::Alarms;
 use crate::identity::Identity;
+use crate::service::Pulse;
 
 /// Commands taken at once: enough to share a commit, few enough to answer soon.
 const AT_ONCE: usize = 256;
@@ -50,6 +51,8 @@ pub(super) struct Task {
     batch: Vec<(Ticket, Append)>,
     /// When what rides along in the batch goes without company.
     pub(super) rides_until: Option<Instant>,
+    /// What the service manager's watchdog waits for.
+    pub(super) pulse: Option<Pulse>,
 }
 
 impl Task {
@@ -79,6 +82,7 @@ impl Task {
             last_request: 0,
             batch: Vec::new(),
             rides_until: None,
+            pulse: Pulse::wanted(),
         }
     }
 
@@ -108,6 +112,10 @@ impl Task {
             }
             self.ring(now);
             self.hand_over();
+            if let Some(pulse) = &mut self.pulse {
+                // Here and nowhere else: whoever reads this has seen the loop turn.
+                pulse.turn(self.writer.busy_for(), || self.relay.status().storing_fails);
+            }
         }
     }
 
@@ -319,6 +327,9 @@ impl Task {
         while let Ok(event) = self.events.try_recv() {
             let now = self.now();
             self.written(now, event);
+        }
+        for outbox in self.outboxes.values() {
+            outbox.put(Out::Goodbye);
         }
         // Whoever asked may have gone.
         let _ = reply.send(());

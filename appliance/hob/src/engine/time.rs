@@ -9,6 +9,7 @@ use hob_relay::clock::{BoxTime, CHECKPOINT_EVERY, Now, TimeSource};
 use crate::clock::is_set_by_a_time_service;
 use crate::engine::ClockView;
 use crate::engine::run::Task;
+use crate::service::Pulse;
 
 /// How often the log looks at its windows.
 const LOG_TICK_EVERY: Duration = Duration::from_secs(10);
@@ -29,8 +30,9 @@ impl Task {
         let alarms = &self.alarms;
         let next = alarms.relay.unwrap_or(BoxTime(u64::MAX)).min(alarms.log_tick).min(alarms.checkpoint);
         let rides = self.rides_until.map_or(Duration::MAX, |until| until.saturating_duration_since(Instant::now()));
+        let pulse = self.pulse.as_ref().map_or(Duration::MAX, Pulse::due_in);
         // A demo clock may run so fast that the nap rounds to nothing: a millisecond keeps the loop from spinning.
-        self.clocks.real(next.since(now)).min(rides).max(Duration::from_millis(1))
+        self.clocks.real(next.since(now)).min(rides).min(pulse).max(Duration::from_millis(1))
     }
 
     /// Does what is due.

@@ -45,6 +45,8 @@ pub async fn run<S: AsyncRead + AsyncWrite + Unpin>(
     signature: Bytes,
 ) {
     let conn = engine.next_conn();
+    // Until this connection ends, goodbyes are waited for.
+    let _alive = engine.alive();
     let outbox = Arc::new(Outbox::default());
     if engine.opened(conn, Arc::clone(&outbox), exporter, signature).await.is_err() {
         return;
@@ -165,6 +167,10 @@ async fn write<S: AsyncRead + AsyncWrite + Unpin>(
             }
             // For watchers only.
             Out::Ready { .. } | Out::Reply(_) => {}
+            Out::Goodbye => {
+                flush(socket, &bytes).await?;
+                return Err(End::Close(close_code(Code::Restarting)));
+            }
             Out::Close(refused) => {
                 ServerFrame::refusal(0, refused).encode_into(&mut bytes, put_binary_header);
                 flush(socket, &bytes).await?;

@@ -136,6 +136,7 @@ impl Stream {
                 _ => None,
             },
             Out::Close(refused) => Some(self.end(refused)),
+            Out::Goodbye => Some(self.end(Refused::finally(Code::Restarting))),
             Out::Established => None,
         }
     }
