@@ -233,7 +233,7 @@ fn envelopes() {
     let receipt = inner::Body::Receipt { ids: vec![MessageId([1; 16]); 3] };
     write("envelope_open", "receipt", &layer(3, &plaintext(receipt).encode()));
     write("envelope_open", "back", &layer(3, &plaintext(inner::Body::Back).encode()));
-    write("envelope_open", "retry", &layer(3, &plaintext(inner::Body::Retry { inner_hash: [5; 32] }).encode()));
+    write("envelope_open", "retry", &layer(3, &plaintext(inner::Body::Retry { inner_hashes: vec![[5; 32]; 2] }).encode()));
 }
 
 /// Groups as they lie on the card. The fuzzer's own format is not ours to write, so these are the raw case's neighbours.

@@ -14,8 +14,6 @@ use crate::output::{Notice, WakeReason};
 use crate::state::Standing;
 use crate::view::MessageId;
 
-/// Retry requests that one message obeys: more would be a loop.
-const RETRIES_MAX: u32 = 3;
 /// A contact's `back` is obeyed once in so long.
 const BACK_EVERY_MS: u64 = 600_000;
 
@@ -87,21 +85,6 @@ impl Client {
         self.run.backs_obeyed_ms.insert(*device, s.now_ms);
         self.run.pauses.remove(device);
         self.try_now(link);
-    }
-
-    /// A contact cannot open a message: it is encrypted afresh under the same id, by their newest session.
-    pub(crate) fn retry_wanted(&mut self, device: &DeviceKey, inner_hash: &[u8; 32], s: &Step<'_>) {
-        let wanted = self.state.outbox.iter_mut().find(|entry| {
-            let inner = entry.inner.as_ref();
-            entry.to == *device && inner.is_some_and(|inner| blake3::hash(&inner.bytes).as_bytes() == inner_hash)
-        });
-        let Some(entry) = wanted.filter(|entry| entry.is_text() && entry.retries < RETRIES_MAX) else { return };
-        entry.retries += 1;
-        entry.inner = None;
-        entry.sealed = None;
-        entry.stage = Stage::Ready { again: true };
-        self.run.batch.dirty = true;
-        self.run.batch.since_ms.get_or_insert(s.now_ms);
     }
 }
 

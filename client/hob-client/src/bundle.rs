@@ -156,6 +156,15 @@ impl Bundle {
         Ok(bundle)
     }
 
+    /// Reads a bundle that this device signed, of whatever member and keys; its generation and expiry are not looked at.
+    ///
+    /// # Errors
+    /// [`BundleError`].
+    pub(crate) fn open_of_device(bytes: &[u8], device: &DeviceKey) -> Result<Self, BundleError> {
+        let bundle = Self::read(bytes, device)?;
+        if bundle.record.device_key == *device { Ok(bundle) } else { Err(BundleError::Foreign) }
+    }
+
     /// Shape and signatures only.
     fn read(bytes: &[u8], device: &DeviceKey) -> Result<Self, BundleError> {
         if bytes.len() > BUNDLE_BYTES_MAX {

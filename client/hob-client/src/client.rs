@@ -7,7 +7,6 @@ use hob_protocol::ids::{BoxIdentity, DeviceKey, EnvelopeId, TokenHash};
 use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
-use crate::inbox::HeldPush;
 use crate::input::{Input, Link};
 use crate::keys::{Keys, Published};
 use crate::link::LinkState;
@@ -55,8 +54,13 @@ pub(crate) struct Run {
     pub(crate) receipts_sent_ms: HashMap<DeviceKey, u64>,
     /// When a device's `back` was obeyed last.
     pub(crate) backs_obeyed_ms: HashMap<DeviceKey, u64>,
-    /// Pushes that wait for those before them.
-    pub(crate) held: Vec<HeldPush>,
+    /// Per device: the hour, and what of its retry requests was obeyed in it.
+    pub(crate) obeyed: HashMap<DeviceKey, crate::heal::Obeyed>,
+    /// When prekeys were renewed because an envelope named one that this device does not have.
+    pub(crate) renewed_prekeys_ms: Option<u64>,
+    pub(crate) wants_prekey: bool,
+    /// When something that nobody known sent could not be opened, and was told.
+    pub(crate) unreadable_told_ms: Option<u64>,
     /// Boxes in whose place another one answered last.
     pub(crate) strangers: HashSet<BoxIdentity>,
     /// Told once a run.
@@ -141,7 +145,7 @@ impl Client {
     pub fn handle(&mut self, now_ms: u64, rng: &mut dyn CryptoRng, input: Input) -> Outputs {
         let mut s = Step::new(now_ms, rng);
         match input {
-            Input::Started => self.run.started = true,
+            Input::Started => self.started(&mut s),
             Input::Opened { link, exporter, certificate_spki } => self.opened(link, exporter, certificate_spki, &mut s),
             Input::Received { link, frame } => self.received(link, frame, &mut s),
             Input::Closed { link } => self.closed(link, &mut s),
@@ -201,6 +205,7 @@ impl Client {
             self.flush_batch_if_due(&mut s);
             self.tend_owner(&mut s);
             self.make_receipts(&mut s);
+            self.make_retries(&mut s);
             self.pump(&mut s);
             self.tend_links(&mut s);
         }

@@ -230,6 +230,13 @@ impl Client {
         code: &ContactCode,
         name: &str,
     ) -> Result<Outputs, CommandError> {
+        let mut s = Step::new(now_ms, rng);
+        self.take_code(code, name, &mut s)?;
+        Ok(self.settle(s))
+    }
+
+    /// As [`Client::add_contact`]; on an error nothing was changed.
+    pub(crate) fn take_code(&mut self, code: &ContactCode, name: &str, s: &mut Step<'_>) -> Result<(), CommandError> {
         let home = self.state.home.as_ref().ok_or(CommandError::NotJoined)?;
         let is_home = code.box_identity == home.identity;
         check_name(name)?;
@@ -239,10 +246,9 @@ impl Client {
         if let Some(person) = self.state.person(&code.member_key) {
             let known_as = person.name.clone();
             if known_as == name && self.take_fresh_code(code, is_home) {
-                let mut s = Step::new(now_ms, rng);
-                self.welcome(&code.device_key, &mut s);
+                self.welcome(&code.device_key, s);
                 s.dirty = true;
-                return Ok(self.settle(s));
+                return Ok(());
             }
             return Err(CommandError::CodeAlreadyUsed { name: known_as });
         }
@@ -256,11 +262,11 @@ impl Client {
         if self.state.peer(&code.device_key).is_some_and(|peer| peer.member != code.member_key) {
             return Err(CommandError::BadCode);
         }
-        let mut s = Step::new(now_ms, rng);
+        let now_ms = s.now_ms;
         let was_request = self.state.peer(&code.device_key).is_some();
         if !was_request {
             let (device, member) = (code.device_key, code.member_key);
-            let mut peer = Peer::new(device, member, code.box_identity, new_token(&mut s), now_ms);
+            let mut peer = Peer::new(device, member, code.box_identity, new_token(s), now_ms);
             if !is_home {
                 peer.addresses.clone_from(&code.addresses);
             }
@@ -278,9 +284,9 @@ impl Client {
             added_ms: now_ms,
             blocked: false,
         });
-        self.welcome(&code.device_key, &mut s);
+        self.welcome(&code.device_key, s);
         s.dirty = true;
-        Ok(self.settle(s))
+        Ok(())
     }
 
     /// A contact whose token is not taken any more showed a fresh code: it takes the old token's place.
@@ -351,6 +357,7 @@ impl Client {
     ) -> Result<Outputs, CommandError> {
         let member = self.state.person_named(name)?.member;
         let mut s = Step::new(now_ms, rng);
+        let member = self.take_confirmed_keys(&member, &mut s);
         if let Some(person) = self.state.person_mut(&member) {
             person.verified = true;
         }

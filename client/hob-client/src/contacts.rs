@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::bundle::{Bundle, BundleError, Expected};
 use crate::command::{CommandError, NAME_CHARS_MAX};
 use crate::display::is_deceptive;
+use crate::heal::Budget;
 use crate::keys::BUNDLE_CACHE;
 use crate::seal::olm::OlmSession;
 use crate::state::State;
@@ -83,6 +84,18 @@ pub(crate) struct Peer {
     /// The memory of their box that took the token last, or that was known when the token came.
     #[serde(default)]
     pub(crate) token_epoch: Option<u64>,
+    /// Inner ciphertexts of theirs that could not be opened and are to be asked for.
+    #[serde(default, with = "crate::raw::list")]
+    pub(crate) retries_due: Vec<[u8; 32]>,
+    /// Retry requests that went to them lately.
+    #[serde(default)]
+    pub(crate) retries_sent: Budget,
+    /// When the person was told last that the session was renewed.
+    #[serde(default)]
+    pub(crate) renewed_told_ms: u64,
+    /// The member key that certifies this device now, where a verified contact's is another: for the person to compare.
+    #[serde(default, with = "crate::raw")]
+    pub(crate) new_member: Option<MemberKey>,
 }
 
 /// A bundle as it was fetched.
@@ -123,6 +136,10 @@ impl Peer {
             strict_receipts: Vec::new(),
             last_seen_ms: 0,
             token_epoch: None,
+            retries_due: Vec::new(),
+            retries_sent: Budget::default(),
+            renewed_told_ms: 0,
+            new_member: None,
         }
     }
 
@@ -142,6 +159,20 @@ impl Peer {
             device_key: &self.device,
             home_box: &self.box_identity,
             olm_identity: self.olm_identity.as_ref(),
+            generation: self.generation,
+        };
+        Bundle::open(bytes, expected, now_ms / 1000)
+    }
+
+    /// Reads a bundle of this very device, whatever other keys it names.
+    pub(crate) fn open_new_keys(&self, bytes: &[u8], now_ms: u64) -> Result<Bundle, BundleError> {
+        let new = Bundle::open_of_device(bytes, &self.device)?;
+        let record = &new.record;
+        let expected = Expected {
+            member_key: &record.member_key,
+            device_key: &self.device,
+            home_box: &self.box_identity,
+            olm_identity: None,
             generation: self.generation,
         };
         Bundle::open(bytes, expected, now_ms / 1000)
@@ -180,7 +211,11 @@ impl Peer {
     pub(crate) fn prefer(&mut self, session: OlmSession) {
         self.sessions.retain(|known| known.id != session.id);
         self.sessions.insert(0, session);
-        self.sessions.truncate(SESSIONS_MAX);
+        while self.sessions.len() > SESSIONS_MAX {
+            // Of those that the other side never used the oldest goes first: what it has was sealed by one that it did.
+            let unused = self.sessions.iter().skip(1).rposition(|session| !session.is_confirmed());
+            self.sessions.remove(unused.map_or(SESSIONS_MAX, |at| at + 1));
+        }
     }
 }
 

@@ -17,25 +17,15 @@ use crate::output::{Notice, Output};
 use crate::record::DeviceRecord;
 use crate::seal::inner::{Body, Inner, Introduction};
 use crate::seal::middle::{Kind, Middle};
-use crate::seal::olm::{self, OlmError, OlmSession, SKIPPED_KEYS_MAX};
+use crate::seal::olm::{self, OlmError, OlmSession};
 use crate::seal::outer;
 use crate::state::{Item, Standing};
 use crate::view::MessageId;
 
-/// Pushes held back because those before them have not come: fewer than a box has in flight.
-const HELD_MAX: usize = 40;
 /// Messages kept of one requester.
 const REQUEST_MESSAGES_MAX: usize = 64;
-/// Retry requests on their way to one device.
-const RETRIES_MAX: usize = 8;
 /// Absence after which contacts are told `back`: so much less than a box keeps.
 const BACK_SLACK_MS: u64 = 30 * 60_000;
-
-/// An opened outer layer that waits for those before it.
-pub(crate) struct HeldPush {
-    id: EnvelopeId,
-    middle: Middle,
-}
 
 /// A decrypted message, and what to keep of its session once it is believed.
 struct Decrypted {
@@ -47,12 +37,16 @@ struct Decrypted {
 }
 
 /// Why a message is dropped.
-enum Dropped {
+pub(crate) enum Dropped {
     /// It cannot be decrypted: its sender may be asked once.
     Undecipherable,
     /// Its layers do not agree, or nobody known sent it.
     Unreadable,
-    /// The keys of a known device are others than before.
+    /// It opens a session by another Olm identity than the one that is known.
+    NewIdentity,
+    /// It is for another conversation than that of the two members: one of them has a new member key.
+    OtherMembers,
+    /// The member key of a known device is another one, and the person has to decide.
     KeysChanged,
     /// Not wanted; nobody is told.
     Silently,
@@ -73,40 +67,24 @@ impl Client {
     pub(crate) fn push(&mut self, id: EnvelopeId, envelope: &Envelope, s: &mut Step<'_>) {
         let me = self.state.keys.device_key();
         let opened = outer::open_envelope(&me, |prekey| self.state.keys.prekey_secret(prekey), envelope);
+        if matches!(opened, Err(outer::OpenError::UnknownPrekey { .. })) {
+            self.prekey_is_lost(s);
+        }
         let middle = opened.ok().and_then(|middle| Middle::decode(&middle).ok());
         let Some(middle) = middle else {
-            self.later(Output::Notice(Notice::Unreadable { contact: None }), s);
+            self.unreadable(s);
             return self.is_safe(id, s);
         };
-        if !self.run.caught_up && self.run.held.len() < HELD_MAX && self.gap(&middle) > SKIPPED_KEYS_MAX {
-            self.run.held.push(HeldPush { id, middle });
-            return;
-        }
         self.take(id, &middle, s);
     }
 
-    /// Everything kept has been pushed: what was held back for its predecessors is opened now, in order.
+    /// Everything kept has been pushed.
     pub(crate) fn caught_up(&mut self, s: &mut Step<'_>) {
-        let mut held = std::mem::take(&mut self.run.held);
-        held.sort_by_key(|held| self.gap(&held.middle));
-        for HeldPush { id, middle } in held {
-            self.take(id, &middle, s);
-        }
         if !std::mem::replace(&mut self.run.caught_up, true) {
             self.tell_contacts_if_long_away(s);
         }
         self.later(Output::Notice(Notice::CaughtUp), s);
         self.run.batch.urgent = true;
-    }
-
-    fn gap(&self, middle: &Middle) -> u64 {
-        let sessions = self.state.peer(&middle.sender).map(|peer| peer.sessions.as_slice());
-        let session = sessions.and_then(|sessions| sessions.iter().find(|session| session.id == middle.session));
-        // A prekey message opens through a throw-away session, whatever was skipped.
-        match (session, middle.kind) {
-            (Some(session), Kind::Olm) => session.gap(middle.kind, &middle.inner),
-            _ => 0,
-        }
     }
 
     /// Notes an envelope as one that the box may forget once the state is saved.
@@ -138,12 +116,13 @@ impl Client {
                 }
                 self.deliver(&middle.sender, inner, s)
             }
-            // Not remembered: what there was no room for may come again.
+            // Not remembered: what there was no room for, and what cannot be opened yet, may come again.
             Err(Dropped::Silently) => return,
-            Err(dropped) => {
-                self.dropped(middle, &dropped, s);
+            Err(Dropped::Unreadable) => {
+                self.unreadable(s);
                 Delivered::Done
             }
+            Err(dropped) => return self.dropped(middle, &dropped, s),
         };
         let message = match message {
             Delivered::ToConfirm(id) => Some(id),
@@ -155,8 +134,8 @@ impl Client {
 
     /// Decrypts and checks; on success the sender is a known peer.
     fn open(&mut self, middle: &Middle, s: &mut Step<'_>) -> Result<Inner, Dropped> {
-        let decrypted = self.decrypt(middle).map_err(|error| match error {
-            OlmError::ForeignIdentity => Dropped::KeysChanged,
+        let decrypted = self.decrypt(middle, s.now_ms).map_err(|error| match error {
+            OlmError::ForeignIdentity => Dropped::NewIdentity,
             OlmError::Unreadable | OlmError::BadKeys | OlmError::NoKey => Dropped::Undecipherable,
         })?;
         let inner = Inner::decode(&decrypted.plaintext).map_err(|_| Dropped::Unreadable)?;
@@ -177,7 +156,7 @@ impl Client {
 
     /// By the session that the middle layer names; else by a new one; else, for what a session cannot open any more, by
     /// one that is thrown away.
-    fn decrypt(&mut self, middle: &Middle) -> Result<Decrypted, OlmError> {
+    fn decrypt(&mut self, middle: &Middle, now_ms: u64) -> Result<Decrypted, OlmError> {
         let account = &mut self.state.keys.olm;
         let peer = self.state.peers.iter_mut().find(|peer| peer.device == middle.sender);
         let (known_identity, session) = match peer {
@@ -188,7 +167,7 @@ impl Client {
             None => (None, None),
         };
         if let (Some(identity), Kind::Olm) = (known_identity, middle.kind) {
-            let plaintext = session.ok_or(OlmError::NoKey)?.decrypt(Kind::Olm, &middle.inner)?;
+            let plaintext = session.ok_or(OlmError::NoKey)?.decrypt(Kind::Olm, &middle.inner, now_ms)?;
             return Ok(Decrypted { plaintext, identity, opened: None });
         }
         if middle.kind == Kind::Olm {
@@ -200,7 +179,7 @@ impl Client {
         }
         let identity = known_identity.unwrap_or_else(|| message.identity_key().to_bytes());
         if let Some(session) = session {
-            let by_session = session.decrypt(Kind::OlmPrekey, &middle.inner);
+            let by_session = session.decrypt(Kind::OlmPrekey, &middle.inner, now_ms);
             let plaintext = match by_session {
                 Err(OlmError::NoKey) => olm::inbound(account, &identity, &message)?.1,
                 other => other?,
@@ -221,14 +200,18 @@ impl Client {
             return Err(Dropped::Unreadable);
         }
         let known = self.state.peer(&inner.sender).map(|peer| peer.member);
-        let member = known.or(record.as_ref().map(|record| record.member_key));
+        let claimed = record.as_ref().map(|record| record.member_key);
+        let Some(member) = claimed.or(known) else { return Err(Dropped::Unreadable) };
         let mine = self.state.keys.member_key();
-        if member.is_none_or(|member| inner.conversation != conversation(&mine, &member)) {
-            return Err(Dropped::Unreadable);
+        if inner.conversation != conversation(&mine, &member) {
+            return Err(if known.is_some() { Dropped::OtherMembers } else { Dropped::Unreadable });
+        }
+        if known.is_some_and(|known| known != member) && !self.member_key_changed(&inner.sender, member, s) {
+            return Err(Dropped::KeysChanged);
         }
         match (self.state.peer_mut(&inner.sender), record) {
             (Some(peer), Some(record)) => {
-                if record.member_key != peer.member || record.home_box != peer.box_identity {
+                if record.home_box != peer.box_identity {
                     return Err(Dropped::KeysChanged);
                 }
                 peer.olm_identity = Some(record.olm_identity);
@@ -295,6 +278,7 @@ impl Client {
             Body::Receipt { ids } => {
                 for id in ids {
                     self.delivered(&id, from, s);
+                    self.note_unknown_receipt(&id, from);
                 }
                 Delivered::Done
             }
@@ -302,8 +286,8 @@ impl Client {
                 self.is_back(from, s);
                 Delivered::Done
             }
-            Body::Retry { inner_hash } => {
-                self.retry_wanted(from, &inner_hash, s);
+            Body::Retry { inner_hashes } => {
+                self.retries_wanted(from, &inner_hashes, s);
                 Delivered::Done
             }
         }
@@ -327,44 +311,17 @@ impl Client {
         Delivered::ToConfirm(id)
     }
 
-    fn dropped(&mut self, middle: &Middle, dropped: &Dropped, s: &mut Step<'_>) {
-        let contact = self.state.name_of_device(&middle.sender);
-        match (dropped, contact) {
-            (Dropped::Silently, _) => {}
-            (Dropped::KeysChanged, Some(contact)) => {
-                if self.run.told.insert(middle.sender) {
-                    self.later(Output::Notice(Notice::KeysChanged { contact }), s);
-                }
-            }
-            (Dropped::Undecipherable, Some(contact)) => {
-                self.ask_again(middle, s);
-                let contact = Some(contact);
-                self.later(Output::Notice(Notice::Unreadable { contact }), s);
-            }
-            (Dropped::Unreadable | Dropped::Undecipherable | Dropped::KeysChanged, _) => {
-                self.later(Output::Notice(Notice::Unreadable { contact: None }), s);
-            }
-        }
-    }
-
-    /// One retry request for what cannot be opened, by a new session: the old one may be what is broken.
-    fn ask_again(&mut self, middle: &Middle, s: &mut Step<'_>) {
-        let device = middle.sender;
-        let asked = self.state.outbox.iter().filter(|entry| entry.to == device);
-        let asked = asked.filter(|entry| matches!(entry.body, OutBody::Retry { .. })).count();
-        let Some(peer) = self.state.peer_mut(&device).filter(|_| asked < RETRIES_MAX) else { return };
-        peer.fresh_session = true;
-        let body = OutBody::Retry { inner_hash: middle.hash() };
-        let entry = Entry::new(new_id(s), device, body, s.now_ms);
-        self.state.outbox.push(entry);
+    /// Whether this device was away for longer than boxes keep.
+    pub(crate) fn was_long_away(&self, now_ms: u64) -> bool {
+        let kept_ms = self.state.home.as_ref().map_or(0, |home| home.ttl_max_ms.saturating_sub(BACK_SLACK_MS));
+        now_ms.saturating_sub(self.state.last_online_ms) > kept_ms
     }
 
     /// A device that was away for longer than boxes keep says so once to each contact.
     fn tell_contacts_if_long_away(&mut self, s: &mut Step<'_>) {
-        let kept_ms = self.state.home.as_ref().map_or(0, |home| home.ttl_max_ms.saturating_sub(BACK_SLACK_MS));
-        let away_ms = s.now_ms.saturating_sub(self.state.last_online_ms);
+        let was_long_away = self.was_long_away(s.now_ms);
         self.state.last_online_ms = s.now_ms;
-        if away_ms <= kept_ms {
+        if !was_long_away {
             return;
         }
         let contacts = self.state.peers.iter().filter(|peer| self.state.is_contact(peer) && peer.token().is_some());

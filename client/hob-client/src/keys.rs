@@ -161,6 +161,13 @@ impl Keys {
         self.is_unpublished()
     }
 
+    /// Makes a prekey before its time: the box hands out one that this device does not have.
+    pub(crate) fn renew(&mut self, rng: &mut dyn CryptoRng) {
+        if !self.is_unpublished() {
+            self.new_prekey(rng);
+        }
+    }
+
     /// When [`Keys::rotate`] has something to do next.
     pub(crate) fn rotates_at_ms(&self) -> Option<u64> {
         let prekey = self.published.map(|published| published.at_ms.saturating_add(ms(PREKEY_LIFE)));

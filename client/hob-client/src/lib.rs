@@ -20,6 +20,7 @@
 //! - `outbox`, `submit`: what has no receipt yet, and how it gets to a box; `again`: what goes again, and when that ends.
 //! - `inbox`: at least once becomes exactly once, by what `seen` remembers; `receipts`: what is confirmed, and when;
 //!   `introduce`: first contact.
+//! - `heal`: messages that cannot be opened, and how both sides agree on a new session; `rekey`: a contact's new keys.
 //! - `state`: what survives a kill; `raw`: how its keys and ids are written.
 
 mod again;
@@ -28,6 +29,7 @@ mod client;
 pub mod command;
 mod contacts;
 pub mod display;
+mod heal;
 mod inbox;
 mod input;
 mod introduce;
@@ -41,6 +43,7 @@ mod query;
 mod raw;
 mod receipts;
 pub mod record;
+mod rekey;
 pub mod seal;
 mod seen;
 mod state;

@@ -62,8 +62,8 @@ pub(crate) enum OutBody {
     },
     Back,
     Retry {
-        #[serde(with = "crate::raw")]
-        inner_hash: [u8; 32],
+        #[serde(default, with = "crate::raw::list")]
+        inner_hashes: Vec<[u8; 32]>,
     },
 }
 
@@ -129,7 +129,7 @@ impl Entry {
             }
             OutBody::Receipt { ids } => Body::Receipt { ids: ids.clone() },
             OutBody::Back => Body::Back,
-            OutBody::Retry { inner_hash } => Body::Retry { inner_hash: *inner_hash },
+            OutBody::Retry { inner_hashes } => Body::Retry { inner_hashes: inner_hashes.clone() },
         }
     }
 }

@@ -227,11 +227,20 @@ pub enum Notice {
         /// When it expects to be back.
         back_in: Duration,
     },
-    /// An envelope came that this device cannot open. One retry request goes to its sender, where one is known.
-    Unreadable {
-        /// The local name, where a sender could be told.
-        contact: Option<String>,
+    /// Messages could not be opened on one side, and both agree on a new session by themselves: what was affected is sent
+    /// again. Told once a day and contact.
+    SessionRenewed {
+        /// The local name.
+        contact: String,
     },
+    /// A contact's keys are new, certified by the device that is known, and are used from now on: the contact is not
+    /// verified any more. Say it loudly.
+    KeysRenewed {
+        /// The local name.
+        contact: String,
+    },
+    /// An envelope came that this device cannot open, and it does not say who could be asked. Told once an hour.
+    Unreadable,
 }
 
 /// All consequences of one input, in order.

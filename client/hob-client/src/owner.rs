@@ -129,7 +129,6 @@ impl Client {
     pub(crate) fn owner_is_gone(&mut self) {
         self.run.proved = false;
         self.run.caught_up = false;
-        self.run.held.clear();
         // What was not saved yet is pushed again; what was is acknowledged then.
         self.run.batch.acknowledge.clear();
     }
@@ -149,6 +148,9 @@ impl Client {
         self.grant_tokens(s);
         self.revoke_tokens(s);
         if self.run.caught_up {
+            if std::mem::take(&mut self.run.wants_prekey) {
+                self.state.keys.renew(s.rng);
+            }
             if self.state.keys.rotate(s.now_ms, s.rng) {
                 self.run.wants_bundle = true;
             }

@@ -133,7 +133,8 @@ impl Client {
     /// [`CommandError::NoSuchContact`].
     pub fn safety_number(&self, name: &str) -> Result<SafetyNumber, CommandError> {
         let person = self.state.person_named(name)?;
-        Ok(crate::trust::safety_number(&self.state.keys.member_key(), &person.member))
+        let theirs = self.member_key_to_compare(&person.member);
+        Ok(crate::trust::safety_number(&self.state.keys.member_key(), &theirs))
     }
 
     /// Whether the box knows a code's token, so that it can be shown.

@@ -316,18 +316,27 @@ impl Client {
     }
 
     fn bundle_came(&mut self, device: &DeviceKey, bundle: &Bytes, s: &mut Step<'_>) {
-        let name = self.state.name_of_device(device);
         let Some(peer) = self.state.peer_mut(device) else { return };
-        let Err(error) = peer.take_bundle(bundle, s.now_ms) else {
+        let mut taken = peer.take_bundle(bundle, s.now_ms);
+        if taken == Err(BundleError::KeysChanged) {
+            let new = peer.open_new_keys(bundle, s.now_ms);
+            if let Ok(new) = new
+                && self.bundle_has_new_keys(device, &new, s)
+                && let Some(peer) = self.state.peer_mut(device)
+            {
+                taken = peer.take_bundle(bundle, s.now_ms);
+            }
+        }
+        let Err(error) = taken else {
             // Persisted with what is sealed to it, so that fifty short programs fetch it once.
             s.dirty = true;
             return;
         };
-        let contact = name.unwrap_or_default();
-        s.notice(match error {
-            BundleError::KeysChanged => Notice::KeysChanged { contact },
-            error => Notice::BadBundle { contact, why: error.to_string() },
-        });
+        if error == BundleError::KeysChanged {
+            return self.wait_for_decision(device, s);
+        }
+        let contact = self.state.name_of_device(device).unwrap_or_default();
+        s.notice(Notice::BadBundle { contact, why: error.to_string() });
         self.pause(*device, WaitReason::NoBundle, s.now_ms.saturating_add(BAD_BUNDLE_PAUSE_MS), s);
     }
 }

@@ -357,7 +357,8 @@ fn about(notice: &Notice) -> Option<String> {
         | Notice::ContactAnswered { contact }
         | Notice::KeysChanged { contact }
         | Notice::BadBundle { contact, .. }
-        | Notice::Unreadable { contact: Some(contact) } => Some(contact.clone()),
+        | Notice::SessionRenewed { contact }
+        | Notice::KeysRenewed { contact } => Some(contact.clone()),
         Notice::CodeUsedTwice { first, .. } => Some(first.clone()),
         _ => None,
     }

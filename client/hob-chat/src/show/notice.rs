@@ -62,8 +62,8 @@ pub fn line(notice: &Notice, spoken_for: &BTreeSet<MessageId>) -> Option<String>
             if second.is_empty() { "somebody without a name".to_owned() } else { escape_line(second) },
         )),
         Notice::KeysChanged { contact } => loud(&format!(
-            "THE KEYS OF {} HAVE CHANGED. Nothing is sent to the new ones. Ask {0} by another way what happened, \
-             then exchange new codes",
+            "THE KEYS OF {} HAVE CHANGED. Nothing is sent to the new ones. Ask {0} by another way what happened; \
+             then compare numbers (hob-chat verify {0}), or add a fresh code with --replace",
             escape_line(contact)
         )),
         Notice::BadBundle { contact, why } => loud(&format!(
@@ -89,10 +89,16 @@ pub fn line(notice: &Notice, spoken_for: &BTreeSet<MessageId>) -> Option<String>
             "your mailbox was full and {refused} envelopes were turned away; their senders try again by themselves"
         ),
         Notice::Restarting { back_in, .. } => format!("the box restarts and is back in {} s", back_in.as_secs()),
-        Notice::Unreadable { contact: Some(name) } => {
-            format!("something of {} could not be opened; they are asked to send it again", escape_line(name))
-        }
-        Notice::Unreadable { contact: None } => "something came that this device cannot open".to_owned(),
+        Notice::SessionRenewed { contact } => format!(
+            "the session with {} was renewed by itself: what could not be opened is sent again",
+            escape_line(contact)
+        ),
+        Notice::KeysRenewed { contact } => loud(&format!(
+            "THE KEYS OF {} ARE NEW, signed by the device that you know, and are used from now on. Compare numbers again: \
+             hob-chat verify {0}",
+            escape_line(contact)
+        )),
+        Notice::Unreadable => "something came that this device cannot open".to_owned(),
     };
     Some(text)
 }

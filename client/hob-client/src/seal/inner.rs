@@ -13,6 +13,9 @@ use crate::view::MessageId;
 /// Ids in one receipt.
 pub const RECEIPT_IDS_MAX: usize = 256;
 
+/// Inner ciphertexts that one retry request names.
+pub const RETRY_HASHES_MAX: usize = 256;
+
 /// The messages as they are serialised (Protocol Buffers).
 #[allow(missing_docs, reason = "documented on the checked types beside it")]
 pub mod wire {
@@ -88,8 +91,8 @@ pub mod wire {
     #[derive(Clone, PartialEq, prost::Message)]
     #[prost(skip_debug)]
     pub struct Retry {
-        #[prost(bytes = "vec", tag = "1")]
-        pub inner_hash: Vec<u8>,
+        #[prost(bytes = "vec", repeated, tag = "1")]
+        pub inner_hashes: Vec<Vec<u8>>,
     }
 
     #[derive(Clone, PartialEq, prost::Message)]
@@ -129,10 +132,10 @@ pub enum Body {
     },
     /// The device was away for longer than boxes keep.
     Back,
-    /// An inner ciphertext could not be opened: encrypt afresh, under the same message id.
+    /// Inner ciphertexts could not be opened: encrypt afresh, under the same message ids.
     Retry {
-        /// BLAKE3 of it.
-        inner_hash: [u8; 32],
+        /// BLAKE3 of each; at most [`RETRY_HASHES_MAX`].
+        inner_hashes: Vec<[u8; 32]>,
     },
 }
 
@@ -202,7 +205,9 @@ impl Inner {
                 wire::Body::Receipt(wire::Receipt { ids: ids.iter().map(|id| id.0.to_vec()).collect() })
             }
             Body::Back => wire::Body::Back(wire::Back {}),
-            Body::Retry { inner_hash } => wire::Body::Retry(wire::Retry { inner_hash: inner_hash.to_vec() }),
+            Body::Retry { inner_hashes } => {
+                wire::Body::Retry(wire::Retry { inner_hashes: inner_hashes.iter().map(|hash| hash.to_vec()).collect() })
+            }
         };
         let inner = wire::Inner {
             sender_device: self.sender.0.to_vec(),
@@ -242,7 +247,14 @@ impl Inner {
             },
             wire::Body::Receipt(_) => return Err(InnerError { what: "a receipt" }),
             wire::Body::Back(wire::Back {}) => Body::Back,
-            wire::Body::Retry(retry) => Body::Retry { inner_hash: exact("a retry request", &retry.inner_hash)? },
+            wire::Body::Retry(retry) if retry.inner_hashes.len() <= RETRY_HASHES_MAX => Body::Retry {
+                inner_hashes: retry
+                    .inner_hashes
+                    .iter()
+                    .map(|hash| exact("a retry request's hash", hash))
+                    .collect::<Result<_, _>>()?,
+            },
+            wire::Body::Retry(_) => return Err(InnerError { what: "a retry request" }),
         };
         Ok(Self {
             sender: DeviceKey(exact("the sender", &inner.sender_device)?),

@@ -2,7 +2,7 @@
 //!
 //! Whoever writes first opens a session to the other's fallback key; there are no one-time keys, so fetching a bundle
 //! uses nothing up. The library keeps 40 skipped keys a chain and five chains; what it cannot open any more is opened
-//! through a throw-away session, where it was a prekey message.
+//! through a throw-away session, where it was a prekey message, and else by a copy of the ratchet from before it skipped.
 
 use serde::{Deserialize, Serialize};
 use vodozemac::Curve25519PublicKey;
@@ -14,6 +14,9 @@ use super::middle::Kind;
 /// Skipped keys that a chain keeps.
 pub const SKIPPED_KEYS_MAX: u64 = 40;
 const CHAINS_MAX: usize = 5;
+/// Copies of a ratchet that skipped too much, and how long one is kept: as long as a message is sent again, and a day.
+const BEHIND_MAX: usize = 4;
+const BEHIND_KEPT_MS: u64 = 15 * 86_400_000;
 
 /// A session cannot encrypt or decrypt.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -55,9 +58,20 @@ pub struct OlmSession {
     session: Session,
     /// Per ratchet key the index that comes next: by it a gap is seen before it costs keys.
     next: Vec<Chain>,
+    /// The ratchet as it was before it skipped more keys than are kept; newest last.
+    #[serde(default)]
+    behind: Vec<Behind>,
 }
 
 #[derive(Serialize, Deserialize)]
+struct Behind {
+    made_ms: u64,
+    #[serde(with = "session_pickle")]
+    session: Session,
+    next: Vec<Chain>,
+}
+
+#[derive(Clone, Serialize, Deserialize)]
 struct Chain {
     #[serde(with = "crate::raw")]
     ratchet_key: [u8; 32],
@@ -115,8 +129,9 @@ pub fn inbound(
     let created = account
         .create_inbound_session(SessionConfig::version_2(), message.identity_key(), message)
         .map_err(|_| OlmError::NoKey)?;
-    let mut session = OlmSession { id: session_of(message), session: created.session, next: Vec::new() };
-    session.note(&message.message().ratchet_key(), message.message().chain_index());
+    let mut session =
+        OlmSession { id: session_of(message), session: created.session, next: Vec::new(), behind: Vec::new() };
+    note(&mut session.next, &OlmMessage::PreKey(message.clone()));
     Ok((session, Zeroizing::new(created.plaintext)))
 }
 
@@ -132,7 +147,7 @@ pub fn outbound(account: &Account, identity: &[u8; 32], fallback: &[u8; 32]) -> 
             Curve25519PublicKey::from_bytes(*fallback),
         )
         .map_err(|_| OlmError::BadKeys)?;
-    Ok(OlmSession { id: id_bytes(&session.session_id()), session, next: Vec::new() })
+    Ok(OlmSession { id: id_bytes(&session.session_id()), session, next: Vec::new(), behind: Vec::new() })
 }
 
 impl OlmSession {
@@ -150,41 +165,75 @@ impl OlmSession {
 
     /// Decrypts; on an error the session is as before.
     ///
+    /// What would skip more keys than are kept leaves a copy of the ratchet behind, by which what comes late still opens.
+    ///
     /// # Errors
     /// [`OlmError::Unreadable`], [`OlmError::NoKey`].
-    pub fn decrypt(&mut self, kind: Kind, bytes: &[u8]) -> Result<Zeroizing<Vec<u8>>, OlmError> {
+    pub fn decrypt(&mut self, kind: Kind, bytes: &[u8], now_ms: u64) -> Result<Zeroizing<Vec<u8>>, OlmError> {
         let message = parse(kind, bytes)?;
-        let plaintext = self.session.decrypt(&message).map_err(|_| OlmError::NoKey)?;
-        let (ratchet_key, index) = position(&message);
-        self.note(&ratchet_key, index);
-        Ok(Zeroizing::new(plaintext))
+        self.behind.retain(|behind| now_ms.saturating_sub(behind.made_ms) < BEHIND_KEPT_MS);
+        let mut copy = None;
+        let mut opened = open_by(&mut self.session, &mut self.next, &message, now_ms, &mut copy);
+        for behind in self.behind.iter_mut().rev() {
+            if opened.is_some() {
+                break;
+            }
+            opened = open_by(&mut behind.session, &mut behind.next, &message, now_ms, &mut copy);
+        }
+        let opened = opened.ok_or(OlmError::NoKey)?;
+        if let Some(copy) = copy {
+            self.behind.push(copy);
+            let surplus = self.behind.len().saturating_sub(BEHIND_MAX);
+            self.behind.drain(..surplus);
+        }
+        Ok(opened)
     }
 
-    /// How many messages before this one have not come; 0 for what is not readable.
-    pub fn gap(&self, kind: Kind, bytes: &[u8]) -> u64 {
-        let Ok(message) = parse(kind, bytes) else { return 0 };
-        let (ratchet_key, index) = position(&message);
-        let next =
-            self.next.iter().find(|chain| chain.ratchet_key == ratchet_key.to_bytes()).map_or(0, |chain| chain.index);
-        index.saturating_sub(next)
+    /// Whether the other side has used it.
+    pub const fn is_confirmed(&self) -> bool {
+        !self.next.is_empty()
     }
+}
 
-    fn note(&mut self, ratchet_key: &Curve25519PublicKey, index: u64) {
-        let next_index = index.saturating_add(1);
-        if let Some(chain) = self.next.iter_mut().find(|chain| chain.ratchet_key == ratchet_key.to_bytes()) {
-            chain.index = chain.index.max(next_index);
-            return;
-        }
-        if self.next.len() >= CHAINS_MAX {
-            self.next.remove(0);
-        }
-        self.next.push(Chain { ratchet_key: ratchet_key.to_bytes(), index: next_index });
+/// Opens a message by one ratchet; on success notes its place, and where it skipped too much, the ratchet as it was.
+fn open_by(
+    session: &mut Session,
+    next: &mut Vec<Chain>,
+    message: &OlmMessage,
+    now_ms: u64,
+    copy: &mut Option<Behind>,
+) -> Option<Zeroizing<Vec<u8>>> {
+    let before = (gap(next, message) > SKIPPED_KEYS_MAX).then(|| Session::from_pickle(session.pickle()));
+    let plaintext = session.decrypt(message).ok()?;
+    if let Some(session) = before {
+        *copy = Some(Behind { made_ms: now_ms, session, next: next.clone() });
     }
+    note(next, message);
+    Some(Zeroizing::new(plaintext))
+}
+
+fn gap(next: &[Chain], message: &OlmMessage) -> u64 {
+    let (ratchet_key, index) = position(message);
+    let next = next.iter().find(|chain| chain.ratchet_key == ratchet_key.to_bytes()).map_or(0, |chain| chain.index);
+    index.saturating_sub(next)
+}
+
+fn note(next: &mut Vec<Chain>, message: &OlmMessage) {
+    let (ratchet_key, index) = position(message);
+    let next_index = index.saturating_add(1);
+    if let Some(chain) = next.iter_mut().find(|chain| chain.ratchet_key == ratchet_key.to_bytes()) {
+        chain.index = chain.index.max(next_index);
+        return;
+    }
+    if next.len() >= CHAINS_MAX {
+        next.remove(0);
+    }
+    next.push(Chain { ratchet_key: ratchet_key.to_bytes(), index: next_index });
 }
 
 impl std::fmt::Debug for OlmSession {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { id: _, session: _, next: _ } = self;
+        let Self { id: _, session: _, next: _, behind: _ } = self;
         f.write_str("OlmSession(…)")
     }
 }
@@ -242,19 +291,32 @@ mod tests {
         let mut session = outbound(&ada, &bob.curve25519_key().to_bytes(), &fallback).unwrap();
         let all: Vec<_> = (0..50u8).map(|n| session.encrypt(&[n]).unwrap()).collect();
         let (mut theirs, _) = inbound(&mut bob, &identity, &read_prekey(&all[49].bytes).unwrap()).unwrap();
-        assert_eq!(theirs.decrypt(Kind::OlmPrekey, &all[0].bytes), Err(OlmError::NoKey));
+        assert_eq!(theirs.decrypt(Kind::OlmPrekey, &all[0].bytes, 0), Err(OlmError::NoKey));
         let (_, plaintext) = inbound(&mut bob, &identity, &read_prekey(&all[0].bytes).unwrap()).unwrap();
         assert_eq!(&plaintext[..], [0]);
     }
 
     #[test]
-    fn a_gap_is_seen_before_it_costs_keys() {
+    fn what_comes_late_opens_however_much_was_skipped_in_between() {
         let (ada, mut bob, fallback) = pair();
         let mut session = outbound(&ada, &bob.curve25519_key().to_bytes(), &fallback).unwrap();
-        let all: Vec<_> = (0..60u8).map(|n| session.encrypt(&[n]).unwrap()).collect();
-        let first = read_prekey(&all[0].bytes).unwrap();
-        let (theirs, _) = inbound(&mut bob, &ada.curve25519_key().to_bytes(), &first).unwrap();
-        assert_eq!(theirs.gap(Kind::OlmPrekey, &all[1].bytes), 0);
-        assert_eq!(theirs.gap(Kind::OlmPrekey, &all[59].bytes), 58);
+        let first = session.encrypt(b"first").unwrap();
+        let message = read_prekey(&first.bytes).unwrap();
+        let (mut theirs, _) = inbound(&mut bob, &ada.curve25519_key().to_bytes(), &message).unwrap();
+        let answer = theirs.encrypt(b"answer").unwrap();
+        session.decrypt(answer.kind, &answer.bytes, 0).unwrap();
+        let all: Vec<_> = (0..500u16).map(|n| session.encrypt(&n.to_be_bytes()).unwrap()).collect();
+        // The later ones come first, backwards in groups: each group skips another hundred.
+        for group in [4, 3, 2, 1, 0] {
+            for one in &all[group * 100..group * 100 + 100] {
+                assert!(theirs.decrypt(one.kind, &one.bytes, 0).is_ok(), "group {group}");
+            }
+        }
+        assert!(theirs.behind.len() <= BEHIND_MAX);
+        let json = serde_json::to_string(&theirs).unwrap();
+        assert!(json.len() < 40_000, "{}", json.len());
+        let late = session.encrypt(b"late").unwrap();
+        theirs.decrypt(late.kind, &late.bytes, 20 * 86_400_000).unwrap();
+        assert!(theirs.behind.is_empty(), "copies die");
     }
 }

@@ -4,6 +4,7 @@
 //! - [`world`]: devices, the jumping clock and what boxes answer; [`naive_box`]: what a box holds.
 //! - [`talking`]: pairing, first contact, requests, receipts. [`again`]: lost, late and repeated envelopes.
 //! - [`waiting`]: long absences, simulated day by day. [`strict`]: what no box may keep.
+//! - [`healing`]: lost state and new keys, from both sides.
 //! - [`chaos`]: bad days at random, replayed by their seed.
 //! - [`kills`]: a kill between any two outputs. [`strangers`]: wrong boxes, forged bundles and envelopes.
 //! - [`people`]: contacts renamed, removed and blocked, codes withdrawn.
@@ -11,6 +12,7 @@
 
 mod again;
 mod chaos;
+mod healing;
 mod kills;
 mod naive_box;
 mod people;

@@ -16,6 +16,8 @@ use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
 
 use super::naive_box::{Kept, NaiveBox, SPKI};
+use crate::seal::middle::Middle;
+use crate::seal::outer;
 use crate::{Client, Input, Link, Message, MessageId, Notice, Output, Outputs, SendOptions};
 
 pub const HOUR: u64 = 3_600_000;
@@ -51,6 +53,10 @@ pub struct World {
     pub rng: ChaCha20Rng,
     /// Pushes are delivered in this order of places, where set.
     pub shuffle: Option<Vec<usize>>,
+    /// Everything that is pushed arrives with another inner ciphertext than was sent: nobody understands anybody.
+    pub garble: bool,
+    /// Saves are done when a program ends only: for stories of hundreds of messages.
+    pub lazy_saves: bool,
     queue: VecDeque<(usize, Input)>,
     connections: u8,
 }
@@ -85,6 +91,8 @@ impl World {
             devices: Vec::new(),
             rng: ChaCha20Rng::seed_from_u64(42),
             shuffle: None,
+            garble: false,
+            lazy_saves: false,
             queue: VecDeque::new(),
             connections: 0,
         };
@@ -176,7 +184,11 @@ impl World {
 
     /// The program is gone; what is on disk stays.
     pub fn kill(&mut self, who: usize) {
+        let lazy = self.lazy_saves;
         let device = &mut self.devices[who];
+        if lazy && !device.dead {
+            device.saved = device.client.save().to_vec();
+        }
         device.dead = true;
         device.wires.clear();
         device.wake_ms = None;
@@ -231,12 +243,16 @@ impl World {
                 Output::Save => {
                     assert!(!saved_before, "one save for all that follows");
                     saved_before = true;
-                    device.saved = device.client.save().to_vec();
+                    if !self.lazy_saves {
+                        device.saved = device.client.save().to_vec();
+                    }
                     device.saves += 1;
                 }
                 Output::Connect { link, identity, .. } => self.connect(who, link, identity),
                 Output::Frame { link, frame } => {
-                    device.check_is_saved(&frame, saved_before);
+                    if !self.lazy_saves {
+                        device.check_is_saved(&frame, saved_before);
+                    }
                     let wakes = |body: &ClientBody| matches!(body, ClientBody::Submit { urgency: Urgency::Wake, .. });
                     device.woke += usize::from(wakes(&frame.body));
                     device.frames.push(frame.clone());
@@ -382,7 +398,25 @@ impl World {
 
     pub fn push(&mut self, who: usize, id: EnvelopeId, envelope: Envelope) {
         let ttl = Duration::from_secs(60);
+        let envelope = if self.garble { self.garbled(who, &envelope) } else { envelope };
         self.say(who, Link::Owner, 0, ServerBody::Push { id, envelope, ttl });
+    }
+
+    /// The same with another inner ciphertext inside.
+    fn garbled(&mut self, who: usize, envelope: &Envelope) -> Envelope {
+        let client = &self.devices[who].client;
+        let me = client.device_key();
+        let mut named = None;
+        let secret = |id| {
+            let secret = client.state.keys.prekey_secret(id)?;
+            named = Some(outer::Prekey { id, public: outer::prekey_public(&secret) });
+            Some(secret)
+        };
+        let Ok(opened) = outer::open_envelope(&me, secret, envelope) else { return envelope.clone() };
+        let mut middle = Middle::decode(&opened).unwrap();
+        let last = middle.inner.len() - 1;
+        middle.inner[last] ^= 1;
+        outer::seal_envelope(&me, &named.unwrap(), &middle.encode(), &mut self.rng).unwrap()
     }
 
     #[allow(clippy::too_many_arguments, reason = "a submit's own fields")]
