@@ -8,6 +8,7 @@
 //! - [`desktop`]: what the desktop is told.
 //! - [`talking`]: two people and a box. [`second`]: two processes on one profile.
 //! - [`terminal`]: what is shown to somebody who sits at a terminal.
+//! - [`screen`]: the full screen, on a terminal ([`pty`]). [`screenshots`] draws it for the documents ([`svg`]).
 //! - [`people`] runs the program; [`small_box`] is a box as small as it can be: real TLS, real WebSocket, everything else in
 //!   memory. The real one is tried by the whole-system tests.
 
@@ -25,7 +26,9 @@ mod pictures;
 mod profiles;
 mod pty;
 mod screen;
+mod screenshots;
 mod second;
 mod small_box;
+mod svg;
 mod talking;
 mod terminal;

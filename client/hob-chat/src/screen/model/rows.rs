@@ -110,6 +110,9 @@ impl Layout<'_> {
             }
             let today = time::day_line(message.sent_at_ms, self.now_ms);
             if today != day {
+                if !self.rows.is_empty() {
+                    self.line(Kind::Text, "");
+                }
                 self.line(Kind::Day, &today);
                 day = today;
                 last_head = None;
