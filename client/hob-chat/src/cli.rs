@@ -26,7 +26,7 @@ Exit codes:
   3  of `send`: the message is only in this device's outbox, or was refused
 
 What protects what:
-PROFILE/state holds keys, contacts and messages, encrypted. PROFILE/key, readable by you alone, opens it. So a copy of \
+PROFILE/state holds keys, contacts and messages, encrypted, and PROFILE/drafts what you typed and did not send. PROFILE/key, readable by you alone, opens both. So a copy of \
 `state` alone is worth nothing to anyone; a copy of the whole folder is worth everything, unless the key is wrapped by a \
 passphrase: `hob-chat --passphrase status` does that, and from then on every command asks, or reads HOB_CHAT_PASSPHRASE. \
 A passphrase does not protect against somebody who watches this computer while you use it.";
@@ -169,14 +169,17 @@ With --json, one line a message, its text as it was written:
         #[arg(long, value_parser = parse_duration, value_name = "TIME", default_value = "0s")]
         wait: Duration,
     },
-    /// Open the full screen with a contact's conversation; without a command it opens with the list
+    /// Open the full screen, with a contact's conversation or with the list (so does `hob-chat` alone)
     #[command(after_help = "\
 F1 shows all keys. Needs a terminal; signs are plain ASCII where the locale is not UTF-8, and NO_COLOR is respected.
 
 There is no --json: `receive --follow --json` and `send --json` are for programs.")]
     Open {
         /// The contact
-        name: String,
+        name: Option<String>,
+        /// While another window has the keyboard, tell the desktop who wrote, never what
+        #[arg(long)]
+        notify: bool,
     },
     /// Show the last messages with a contact
     #[command(after_help = "\

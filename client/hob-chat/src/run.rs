@@ -18,7 +18,7 @@ use crate::handover::serve::Server;
 use crate::job::Job;
 use crate::out::{Out, Place, stderr_line};
 use crate::profile::{Folder, Passphrase, Profile, ProfileLock, lock};
-use crate::screen;
+use crate::screen::front::{self, Wanted};
 
 /// How long another process may take to end, or to open the profile, until it takes jobs.
 const TURN_PATIENCE: Duration = Duration::from_secs(30);
@@ -41,11 +41,13 @@ fn try_run(arguments: Arguments) -> Result<ExitCode, ChatError> {
     let folder = Folder::choose(global.profile)?;
     let command = match command {
         None if place.terminal.is_some() && folder.holds_a_profile() => {
-            return on_screen(folder, global.passphrase, None, global.ascii);
+            let wanted = Wanted { contact: None, ascii: global.ascii, notify: false };
+            return on_screen(folder, global.passphrase, wanted);
         }
         None => return cmd::first_run::run(&folder, &Out::here(place)),
-        Some(Command::Open { name }) if place.terminal.is_some() => {
-            return on_screen(folder, global.passphrase, Some(name), global.ascii);
+        Some(Command::Open { name, notify }) if place.terminal.is_some() => {
+            let wanted = Wanted { contact: name, ascii: global.ascii, notify };
+            return on_screen(folder, global.passphrase, wanted);
         }
         Some(Command::Open { .. }) => return cmd::first_run::run(&folder, &Out::here(place)),
         Some(Command::Completions { shell }) => return cmd::paper::completions(shell),
@@ -61,10 +63,10 @@ fn try_run(arguments: Arguments) -> Result<ExitCode, ChatError> {
     code
 }
 
-fn on_screen(folder: Folder, passphrase: bool, open: Option<String>, ascii: bool) -> Result<ExitCode, ChatError> {
+fn on_screen(folder: Folder, passphrase: bool, wanted: Wanted) -> Result<ExitCode, ChatError> {
     let passphrase = Passphrase::new(passphrase);
     let runtime = runtime()?;
-    let code = LocalSet::new().block_on(&runtime, screen::front::run(folder, passphrase, open, ascii));
+    let code = LocalSet::new().block_on(&runtime, front::run(folder, passphrase, wanted));
     runtime.shutdown_background();
     code
 }

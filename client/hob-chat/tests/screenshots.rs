@@ -59,9 +59,9 @@ fn joined(clock: &Clock, small_box: &SmallBox, name: &str) -> Person {
 fn acquaint(clock: &Clock, one: &Person, name: &str, other: &Person, others_name: &str) {
     let code = clock.run(other, "20 18:01", &["contact", "show", "--code"]);
     clock.run(one, "20 18:02", &["contact", "add", code.trim(), "--as", others_name]);
-    clock.says(one, others_name, "20 20:58", "hello!");
+    clock.says(one, others_name, "20 20:58", "It is me.");
     clock.hears(other, "20 20:58");
-    clock.says(other, name, "20 20:59", "hello yourself");
+    clock.says(other, name, "20 20:59", "Good to hear you.");
     clock.hears(one, "20 20:59");
 }
 

@@ -151,7 +151,8 @@ fn the_wrong_box_at_the_address_is_told_and_nothing_is_sent_to_it() {
     let left = bob.run(&["send", "ada", "hi"]);
     assert!(left.stderr.contains("!!!") && left.stderr.contains("NOT THE ONE"), "{left:?}");
     left.failed(3);
-    assert!(bob.run(&["receive"]).failed(1).contains("not the one this device knows"));
+    let said = bob.run(&["receive"]).failed(1);
+    assert!(said.contains("not the one this device knows"), "{said}");
     assert_eq!(other.accepted(), 0);
 }
 

@@ -41,6 +41,16 @@ struct Way {
     own: Option<(Rc<Engine>, Server)>,
 }
 
+/// What was asked for on the command line.
+pub struct Wanted {
+    /// Whose conversation is opened first.
+    pub contact: Option<String>,
+    /// Signs of ASCII alone.
+    pub ascii: bool,
+    /// Whether the desktop is told who wrote, while another window has the keyboard.
+    pub notify: bool,
+}
+
 /// How the screen was left.
 enum Left {
     ByThePerson,
@@ -52,19 +62,14 @@ enum Left {
 ///
 /// # Errors
 /// The profile, or the terminal, cannot be had.
-pub async fn run(
-    folder: Folder,
-    passphrase: Passphrase,
-    open: Option<String>,
-    ascii: bool,
-) -> Result<ExitCode, ChatError> {
+pub async fn run(folder: Folder, passphrase: Passphrase, wanted: Wanted) -> Result<ExitCode, ChatError> {
     let mut way = find_way(&folder, &passphrase).await?;
     let lost = |source| ChatError::Terminal { source };
     let size = crossterm::terminal::size().unwrap_or((80, 24));
-    let mut model = Model::new(Look::of_environment(ascii), size, now(), open);
+    let mut model = Model::new(Look::of_environment(wanted.ascii), size, now(), wanted.contact);
     loop {
         let mut screen = Screen::take().map_err(lost)?;
-        let left = show(&mut screen, &mut model, &mut way).await;
+        let left = show(&mut screen, &mut model, &mut way, wanted.notify).await;
         drop(screen);
         match left.map_err(lost)? {
             Left::ByThePerson => break,
@@ -126,7 +131,7 @@ fn own_way(folder: &Folder, lock: ProfileLock, passphrase: &Passphrase) -> Resul
 }
 
 /// One stretch of the screen, until it is left or its engine is gone.
-async fn show(screen: &mut Screen, model: &mut Model, way: &mut Way) -> std::io::Result<Left> {
+async fn show(screen: &mut Screen, model: &mut Model, way: &mut Way, notify: bool) -> std::io::Result<Left> {
     let mut keys = EventStream::new();
     let mut tick = interval(TICK);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -139,7 +144,7 @@ async fn show(screen: &mut Screen, model: &mut Model, way: &mut Way) -> std::io:
     loop {
         for event in waiting.drain(..) {
             let effects = model.update(event);
-            if carry_out(effects, screen, way)? {
+            if carry_out(effects, screen, way, notify)? {
                 return Ok(Left::ByThePerson);
             }
         }
@@ -188,13 +193,15 @@ fn of_terminal(event: TerminalEvent) -> Option<Event> {
 }
 
 /// `true`: the screen is left.
-fn carry_out(effects: Vec<Effect>, screen: &mut Screen, way: &Way) -> std::io::Result<bool> {
+fn carry_out(effects: Vec<Effect>, screen: &mut Screen, way: &Way, notify: bool) -> std::io::Result<bool> {
     for effect in effects {
         match effect {
             Effect::Ask(ask) => {
                 // Where nobody listens any more, the model is told by the end of the news.
                 let _ = way.asks.send(ask);
             }
+            Effect::Tell(names) if notify => crate::notify::tell(names.iter().map(String::as_str)),
+            Effect::Tell(_) => {}
             Effect::Clear => screen.clear()?,
             Effect::Quit => return Ok(true),
         }

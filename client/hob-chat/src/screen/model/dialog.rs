@@ -162,6 +162,7 @@ fn details(model: &Model, id: &str) -> Option<Vec<String>> {
         "path      {}",
         match message.path.as_str() {
             "box" => "through the recipient's box, sealed",
+            "unkept" => "through the recipient's box, sealed and never kept (strict)",
             other => other,
         }
     ));

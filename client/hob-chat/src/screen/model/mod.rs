@@ -14,7 +14,7 @@ mod news;
 mod pick;
 pub mod rows;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 pub mod typing;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -57,6 +57,8 @@ pub enum Event {
 #[derive(Clone, PartialEq, Eq)]
 pub enum Effect {
     Ask(Ask),
+    /// These wrote while another window had the keyboard.
+    Tell(Vec<String>),
     /// Draw everything anew.
     Clear,
     Quit,

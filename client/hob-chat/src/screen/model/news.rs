@@ -1,6 +1,6 @@
 //! What the engine tells.
 
-use super::super::talk::{Ask, News, Snapshot, WINDOW};
+use super::super::talk::{Ask, ContactRow, News, Snapshot, WINDOW};
 use super::dialog::Dialog;
 use super::geometry::Pane;
 use super::rows::NoticeRow;
@@ -32,7 +32,8 @@ impl Model {
     }
 
     fn snapshot_came(&mut self, snapshot: Snapshot, effects: &mut Vec<Effect>) {
-        self.snapshot = snapshot;
+        let before = std::mem::replace(&mut self.snapshot, snapshot);
+        self.tell_who_wrote(&before, effects);
         self.keep_uncovered();
         self.rows_are_old = true;
         if self.open.as_ref().is_some_and(|open| self.contact(open).is_none()) {
@@ -49,6 +50,16 @@ impl Model {
                 Some(key) => self.open_talk(&key, effects),
                 None => self.say(format!("no contact is called {wanted}"), false),
             }
+        }
+    }
+
+    fn tell_who_wrote(&self, before: &Snapshot, effects: &mut Vec<Effect>) {
+        let known = |contact: &&ContactRow| {
+            before.contacts.iter().find(|old| old.key == contact.key).is_some_and(|old| old.unread < contact.unread)
+        };
+        let names: Vec<_> = self.snapshot.contacts.iter().filter(known).map(|contact| contact.name.clone()).collect();
+        if !self.has_focus && !names.is_empty() {
+            effects.push(Effect::Tell(names));
         }
     }
 

@@ -138,11 +138,10 @@ impl Layout<'_> {
         let indent = if self.is_wide { LEFT + 6 + self.name_columns + 2 } else { LEFT + 1 };
         let columns = self.columns.saturating_sub(indent + RIGHT).max(2);
         if !self.is_wide && (name.is_some() || !same_minute) {
-            let name = name.clone().unwrap_or_else(|| if message.sent { "you".to_owned() } else { String::new() });
             self.push(at, Kind::Head, 0, String::new());
             if let Some(row) = self.rows.last_mut() {
                 row.time = minute.to_owned();
-                row.name = (!name.is_empty()).then_some((name, message.sent));
+                row.name = name.clone().map(|name| (name, message.sent));
             }
         }
         let body = self.rows.len();

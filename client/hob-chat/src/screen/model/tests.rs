@@ -75,7 +75,7 @@ fn typed(model: &Model) -> &str {
 fn asks(effects: Vec<Effect>) -> Vec<Ask> {
     let ask = |effect| match effect {
         Effect::Ask(ask) => Some(ask),
-        Effect::Clear | Effect::Quit => None,
+        Effect::Clear | Effect::Quit | Effect::Tell(_) => None,
     };
     effects.into_iter().filter_map(ask).collect()
 }
@@ -170,6 +170,19 @@ fn what_is_seen_is_read_and_what_is_scrolled_away_or_behind_another_window_is_no
         press(&mut model, KeyCode::PageDown);
     }
     assert_eq!(model.from_bottom, 0);
+}
+
+#[test]
+fn who_wrote_is_told_while_another_window_has_the_keyboard_and_only_then() {
+    let mut wrote = with_bob(Vec::new());
+    wrote.contacts[1].unread = 1;
+    let tell = Effect::Tell(vec!["carol".to_owned()]);
+    let mut model = talking(Vec::new());
+    assert!(!news(&mut model, News::Snapshot(Box::new(wrote.clone()))).contains(&tell));
+    wrote.contacts[1].unread = 2;
+    model.update(Event::Focus(false));
+    assert!(news(&mut model, News::Snapshot(Box::new(wrote.clone()))).contains(&tell));
+    assert!(!news(&mut model, News::Snapshot(Box::new(wrote))).contains(&tell), "once");
 }
 
 #[test]

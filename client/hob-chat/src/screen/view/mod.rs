@@ -6,6 +6,8 @@
 pub mod dialog;
 mod list;
 mod talk;
+#[cfg(test)]
+mod tests;
 
 use ratatui::Frame;
 use ratatui::buffer::Buffer;
