@@ -26,9 +26,10 @@ Exit codes:
   3  of `send`: the message is only in this device's outbox, or was refused
 
 What protects what:
-PROFILE/state holds keys, contacts and messages, encrypted, and PROFILE/drafts what you typed and did not send. PROFILE/key, readable by you alone, opens both. So a copy of \
-`state` alone is worth nothing to anyone; a copy of the whole folder is worth everything, unless the key is wrapped by a \
-passphrase: `hob-chat --passphrase status` does that, and from then on every command asks, or reads HOB_CHAT_PASSPHRASE. \
+PROFILE/state holds keys, contacts and messages, encrypted, and PROFILE/drafts what you typed and did not send. \
+PROFILE/key, readable by you alone, opens both. So a copy of `state` alone is worth nothing to anyone; a copy of the whole \
+folder is worth everything, unless the key is wrapped by a passphrase: `hob-chat --passphrase status` does that, and from \
+then on every command asks, or reads HOB_CHAT_PASSPHRASE. \
 A passphrase does not protect against somebody who watches this computer while you use it.";
 
 /// Talk through a Hob box: sealed messages between devices, kept for at most six hours on the way.

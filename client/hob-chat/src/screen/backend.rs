@@ -239,9 +239,11 @@ impl Backend {
             }
             Notice::RequestArrived { .. } => Some("somebody without a code of yours wrote: see requests".to_owned()),
             // The marks in the conversation say these.
-            Notice::Refused { .. } | Notice::Expired { .. } | Notice::GivenUp { .. } | Notice::Restarting { .. } => {
-                None
-            }
+            Notice::Refused { .. }
+            | Notice::Expired { .. }
+            | Notice::GivenUp { .. }
+            | Notice::NobodyThere { .. }
+            | Notice::Restarting { .. } => None,
             other => show::notice::line(other, &BTreeSet::new()),
         };
         if let Some(text) = text {
