@@ -12,6 +12,7 @@
     reason = "a bench that cannot go on stops; what it prints is what it is for"
 )]
 
+mod json;
 mod load;
 mod memory;
 mod online;
@@ -27,6 +28,7 @@ const PARTS: &[Part] = &[
     ("paced", "the same at 500 a second, with one-way times", online::paced),
     ("online-only", "passed on and never kept", online::online_only),
     ("stored", "20,000 kept for 100 absent owners, then drained", stored::store_and_drain),
+    ("json", "submitted in single requests, synced", json::submitted),
     ("bytes", "bytes written to the device per envelope", stored::bytes_written),
     ("start", "a start with 100,000 pending", stored::start_with_pending),
     ("memory", "memory idle and per device", memory::idle),
