@@ -191,6 +191,22 @@ async fn a_submit_that_says_who_sends_is_refused() {
 }
 
 #[tokio::test]
+async fn a_connection_that_named_a_device_becomes_no_socket() {
+    let mut hob = HobBox::fresh();
+    let device = WebDevice::join(&hob).await;
+    let mut session = device.log_in().await;
+    let upgrade = [
+        ("Connection", "Upgrade"),
+        ("Upgrade", "websocket"),
+        ("Sec-WebSocket-Version", "13"),
+        ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="),
+    ];
+    assert_eq!(session.http.send("GET", "/v1/socket", &upgrade, &[]).await.status, 421);
+    assert!(session.http.read().await.is_none(), "and the connection is closed");
+    hob.assert_well();
+}
+
+#[tokio::test]
 async fn bodies_that_are_none_are_answered_by_a_problem_and_nothing_else_happens() {
     let mut hob = HobBox::fresh();
     let device = WebDevice::join(&hob).await;
@@ -295,9 +311,12 @@ async fn paths_and_methods_that_are_not_there_are_answered_by_a_problem() {
         assert!(matches!(refused.status, 404 | 405), "{path}: {refused:?}");
         assert_eq!(refused.problem(), Code::UnknownFrame, "{path}");
     }
-    for (method, path, allowed) in
-        [("PATCH", "/v1/tokens", "POST,PUT"), ("DELETE", "/v1/auth/me", "GET"), ("TRACE", "/v1/auth/login", "POST")]
-    {
+    for (method, path, allowed) in [
+        ("PATCH", "/v1/tokens", "POST,PUT"),
+        ("DELETE", "/v1/auth/me", "GET"),
+        ("TRACE", "/v1/auth/login", "POST"),
+        ("POST", "/v1/socket", "GET"),
+    ] {
         let refused = call(hob.address, method, path, None, None).await;
         assert_eq!((refused.status, refused.problem()), (405, Code::UnknownFrame), "{method} {path}");
         let allow = refused.header("allow").unwrap_or_default();

@@ -26,6 +26,7 @@ pub fn router(engine: Engine, api: Api) -> Router {
     Router::new()
         .route("/v1/socket", get(socket))
         .route("/join", get(join))
+        .method_not_allowed_fallback(api::wrong_method)
         .with_state(engine)
         .merge(api::router(api))
         .fallback(nothing_here)
@@ -62,6 +63,11 @@ async fn socket(State(engine): State<Engine>, mut request: Request) -> Response 
     };
     let chosen = offers_subprotocol(request.headers());
     let handshake = request.extensions().get::<Handshake>().cloned();
+    if handshake.as_ref().is_some_and(|handshake| !handshake.manners.is_fresh()) {
+        // What the two are may not be linked, and what a socket is it shows itself (RFC 9110, section 15.5.20).
+        let why = "this connection was used for single requests: open another\n";
+        return (StatusCode::MISDIRECTED_REQUEST, [(header::CONNECTION, "close")], why).into_response();
+    }
     let (Some(handshake), Some(upgrade)) = (handshake, request.extensions_mut().remove::<OnUpgrade>()) else {
         return (StatusCode::UPGRADE_REQUIRED, "this connection cannot be upgraded\n").into_response();
     };

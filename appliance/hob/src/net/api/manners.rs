@@ -67,6 +67,11 @@ impl Manners {
         self.pass.lock().unwrap_or_else(PoisonError::into_inner).is_none()
     }
 
+    /// Whether nothing was said that names a device or shows a token.
+    pub fn is_fresh(&self) -> bool {
+        self.kind.load(Ordering::Relaxed) == FRESH && !self.is_established()
+    }
+
     /// A device names itself.
     ///
     /// # Errors

@@ -114,7 +114,8 @@ pub fn router(api: Api) -> Router {
         .with_state(api)
 }
 
-async fn wrong_method() -> Response {
+/// What is there, for another method.
+pub async fn wrong_method() -> Response {
     let why = "this method is not for this path; Allow says which are";
     Problem::of(Code::UnknownFrame, why).with_status(StatusCode::METHOD_NOT_ALLOWED).into_response()
 }

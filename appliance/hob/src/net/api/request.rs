@@ -40,12 +40,12 @@ pub async fn guard(State(api): State<Api>, request: Request, next: Next) -> Resp
         Ok(allowed) => allowed,
         Err(problem) => return finish(problem.into_response(), None),
     };
-    if request.method() == Method::OPTIONS {
-        return finish(origin::preflight(), allowed);
-    }
     let manners = manners_of(request.extensions());
     if let Err(problem) = manners.as_ref().map_or(Ok(()), |manners| manners.count()) {
         return finish(problem.into_response(), allowed);
+    }
+    if request.method() == Method::OPTIONS {
+        return finish(origin::preflight(), allowed);
     }
     let (parts, body) = request.into_parts();
     let body = SharedBody(Arc::new(Mutex::new(body)));

@@ -102,6 +102,8 @@ struct State {
     families: HashMap<FamilyId, Family>,
     /// Random halves of challenges that logged somebody in, by the minute.
     used: HashMap<[u8; 16], u64>,
+    /// The minute in which the old ones of these were last thrown away.
+    swept_in: u64,
     counter: u64,
 }
 
@@ -200,7 +202,10 @@ impl Sessions {
             mac == blake3::Hash::from_bytes(twice(&got))
         });
         let mut state = self.lock();
-        state.used.retain(|_, used| *used + 1 >= minute);
+        if state.swept_in != minute {
+            state.swept_in = minute;
+            state.used.retain(|_, used| *used + 1 >= minute);
+        }
         if !recent || state.used.contains_key(&random) {
             return Err(Refused::finally(Code::BadProof));
         }
