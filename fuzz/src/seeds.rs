@@ -200,13 +200,14 @@ fn envelopes() {
         ttl: Some(Duration::from_secs(600)),
         introduction: Some(inner::Introduction {
             mac: Some([6; 32]),
-            record: vec![7; 9],
+            list: vec![7; 9],
             token: DeliveryToken([8; 32]),
             address_record: vec![9],
             addresses: addresses(),
             name: "bob".to_owned(),
         }),
         has_your_token: true,
+        also_to: vec![[9; 8]],
         strict: true,
         body,
     };

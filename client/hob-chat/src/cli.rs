@@ -80,6 +80,9 @@ With --json: {\"joined\":true,\"identity\":…,\"mailbox\":…,\"name\":…,\"ad
     /// Contact codes, and what becomes of contacts
     #[command(subcommand)]
     Contact(ContactCommand),
+    /// Your own devices: add, list, remove
+    #[command(subcommand)]
+    Device(DeviceCommand),
     /// List the contacts
     #[command(after_help = "\
 A contact is new until `verify --confirm`.
@@ -189,7 +192,8 @@ With --json, one line a message, the oldest first:
    \"sent_at\":RFC 3339, \"id\":hex, \"expires_at\":RFC 3339 or null,
    \"reply_to\":as in `receive`,
    \"status\":\"delivered\", \"kept\", \"offered\", \"outbox\", \"refused\", \"expired\",
-            \"given up\" or \"nobody there\", \"sent_again\":n}")]
+            \"given up\" or \"nobody there\", \"sent_again\":n}
+`devices`: where the contact has several, those that confirmed it, or the one that wrote it.")]
     History {
         /// The contact
         name: String,
@@ -344,6 +348,65 @@ With --json: {\"unblocked\":name}")]
     Unblock {
         /// The contact
         name: String,
+    },
+}
+
+/// `device …`
+#[derive(Debug, Subcommand)]
+pub enum DeviceCommand {
+    /// Show a device code, and wait until a new device of yours has used it
+    #[command(after_help = "\
+Only the device that holds your member key can do this: your first one. The code is good once, for an hour. Whoever \
+uses it reads your messages from then on, so show it to nobody. It waits until the new device is in your list; Ctrl-C \
+ends the waiting, and the code stays good: the device is then added while `receive` runs here.
+
+Example:
+  phone$  hob-chat device add --code
+  laptop$ hob-chat device join hob://device/AQ… --name laptop
+
+With --json, two lines: {\"code\":\"hob://device/…\",\"use_before\":RFC 3339 or null}, and at the end {\"added\":name}")]
+    Add {
+        /// The bare code alone
+        #[arg(long)]
+        code: bool,
+    },
+    /// Make this new profile a device of the member who shows this code
+    #[command(after_help = "\
+The device that shows the code must be running (`device add` waits for it), or be started while this waits.
+
+With --json: {\"joined\":true,\"paired\":bool,\"device\":name,\"mailbox\":…,\"contacts\":n}")]
+    Join {
+        /// hob://device/… or the name of a picture file
+        #[arg(value_name = "CODE")]
+        code: String,
+        /// What this device is called, for you and your contacts
+        #[arg(long, default_value = "device")]
+        name: String,
+    },
+    /// List your devices
+    #[command(after_help = "\
+With --json, one line a device: {\"name\":…,\"device\":hex,\"this\":bool}")]
+    List,
+    /// Call a device of yours something else; contacts see it
+    #[command(after_help = "With --json: {\"name\":new name}")]
+    Rename {
+        /// What it is called now
+        name: String,
+        /// What it will be called
+        new_name: String,
+    },
+    /// Remove a device of yours: contacts take nothing of it any more
+    #[command(after_help = "\
+Nothing is wiped on the removed device: its history stays there. Its mailbox stays, too, until the keeper closes it \
+(`hob revoke`); nothing is sealed to it any more.
+
+With --json: {\"removed\":name}")]
+    Remove {
+        /// Its name, as listed by `device list`
+        name: String,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
     },
 }
 

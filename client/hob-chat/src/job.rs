@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use hob_client::command::TEXT_BYTES_MAX;
 use hob_protocol::contact::ContactCode;
+use hob_protocol::device_code::DeviceCode;
 use hob_protocol::invitation::Invitation;
 use serde::{Deserialize, Serialize};
 
-use crate::cli::{Command, ContactCommand, PeopleCommand, RequestCommand};
+use crate::cli::{Command, ContactCommand, DeviceCommand, PeopleCommand, RequestCommand};
 use crate::error::ChatError;
 use crate::picture;
 
@@ -46,6 +47,21 @@ pub enum Job {
         name: String,
     },
     Unblock {
+        name: String,
+    },
+    DeviceAdd {
+        bare: bool,
+    },
+    DeviceJoin {
+        code: String,
+        name: String,
+    },
+    DeviceList,
+    DeviceRename {
+        name: String,
+        new_name: String,
+    },
+    DeviceRemove {
         name: String,
     },
     Contacts,
@@ -95,6 +111,10 @@ impl Job {
     /// A picture or a text that cannot be read, or a "no" to the question that `forget` asks.
     pub fn resolve(command: Command, profile: &Path) -> Result<Self, ChatError> {
         Ok(match command {
+            Command::Join { link, name } if DeviceCode::is_meant(&link) => {
+                let name = if name == "member" { "device".to_owned() } else { name };
+                Self::about_devices(DeviceCommand::Join { code: link, name })?
+            }
             Command::Join { link, name } => {
                 let link = code_or_picture(link, "hob://join/")?;
                 // Looked at here already: a link that was cut makes no profile.
@@ -108,6 +128,7 @@ impl Job {
                 Self::ContactAdd { code, name }
             }
             Command::Contact(ContactCommand::People(command)) => Self::about_people(command)?,
+            Command::Device(command) => Self::about_devices(command)?,
             Command::Contacts => Self::Contacts,
             Command::Requests => Self::Requests,
             Command::Request(RequestCommand::Accept { id, name }) => Self::Accept { id, name },
@@ -149,9 +170,29 @@ impl Job {
         })
     }
 
+    fn about_devices(command: DeviceCommand) -> Result<Self, ChatError> {
+        Ok(match command {
+            DeviceCommand::Add { code } => Self::DeviceAdd { bare: code },
+            DeviceCommand::Join { code, name } => {
+                let code = code_or_picture(code, "hob://device/")?;
+                // Looked at here already: a code that was cut makes no profile.
+                DeviceCode::parse(&code)?;
+                Self::DeviceJoin { code, name }
+            }
+            DeviceCommand::List => Self::DeviceList,
+            DeviceCommand::Rename { name, new_name } => Self::DeviceRename { name, new_name },
+            DeviceCommand::Remove { name, yes } => {
+                if !yes {
+                    crate::cmd::device::ask(&name)?;
+                }
+                Self::DeviceRemove { name }
+            }
+        })
+    }
+
     /// Whether the command starts a profile where there is none.
     pub const fn starts_a_profile(&self) -> bool {
-        matches!(self, Self::Join { .. })
+        matches!(self, Self::Join { .. } | Self::DeviceJoin { .. })
     }
 }
 

@@ -45,7 +45,8 @@ impl Client {
         };
         let Some(entry) = self.finish(id, to, standing) else { return };
         s.dirty = true;
-        if let Some(contact) = self.state.name_of_device(to).filter(|_| entry.is_text()) {
+        let is_told = entry.is_text() && !self.is_settled_elsewhere(id);
+        if let Some(contact) = self.state.name_of_device(to).filter(|_| is_told) {
             let message = *id;
             s.notice(match standing {
                 Standing::NobodyThere => Notice::NobodyThere { contact, message },

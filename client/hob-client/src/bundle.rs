@@ -71,6 +71,8 @@ pub struct Expected<'a> {
     pub olm_identity: Option<&'a [u8; 32]>,
     /// The highest generation that was seen.
     pub generation: u64,
+    /// The member's device list names the device with just these keys: then the device's own signature is enough.
+    pub is_listed: bool,
 }
 
 /// A bundle is not taken. Nothing is sealed to it.
@@ -133,7 +135,7 @@ impl Bundle {
     /// # Errors
     /// [`BundleError`].
     pub fn open(bytes: &[u8], expected: Expected<'_>, now_s: u64) -> Result<Self, BundleError> {
-        let bundle = Self::read(bytes, expected.device_key)?;
+        let bundle = Self::read(bytes, expected.device_key, expected.is_listed && expected.olm_identity.is_some())?;
         let record = &bundle.record;
         if record.device_key != *expected.device_key {
             return Err(BundleError::Foreign);
@@ -161,12 +163,12 @@ impl Bundle {
     /// # Errors
     /// [`BundleError`].
     pub(crate) fn open_of_device(bytes: &[u8], device: &DeviceKey) -> Result<Self, BundleError> {
-        let bundle = Self::read(bytes, device)?;
+        let bundle = Self::read(bytes, device, false)?;
         if bundle.record.device_key == *device { Ok(bundle) } else { Err(BundleError::Foreign) }
     }
 
     /// Shape and signatures only.
-    fn read(bytes: &[u8], device: &DeviceKey) -> Result<Self, BundleError> {
+    fn read(bytes: &[u8], device: &DeviceKey, is_listed: bool) -> Result<Self, BundleError> {
         if bytes.len() > BUNDLE_BYTES_MAX {
             return Err(BundleError::Unreadable);
         }
@@ -174,15 +176,19 @@ impl Bundle {
         let bundle = wire::Bundle::decode(&signed.bundle[..]).map_err(|_| BundleError::Unreadable)?;
         if !transcript(&signed.bundle).is_signed_by(device.as_bytes(), &signed.signature) {
             // A sound bundle by somebody else is told apart from a broken one: it names whose it is.
-            let theirs = DeviceRecord::decode(&bundle.record).map_err(|_| BundleError::Unsigned)?;
+            let theirs = DeviceRecord::decode_half(&bundle.record).map_err(|_| BundleError::Unsigned)?;
             let by_them = transcript(&signed.bundle).is_signed_by(theirs.device_key.as_bytes(), &signed.signature);
             return Err(if by_them { BundleError::Foreign } else { BundleError::Unsigned });
         }
         if bundle.prekey.len() != PREKEY_BYTES {
             return Err(BundleError::Unreadable);
         }
+        let record = match is_listed {
+            true => DeviceRecord::decode_half(&bundle.record),
+            false => DeviceRecord::decode(&bundle.record),
+        };
         Ok(Self {
-            record: DeviceRecord::decode(&bundle.record).map_err(BundleError::Record)?,
+            record: record.map_err(BundleError::Record)?,
             prekey: Prekey { id: bundle.prekey_id, public: bundle.prekey },
             olm_fallback: bundle.olm_fallback[..].try_into().map_err(|_| BundleError::Unreadable)?,
             suites: bundle.suites,
@@ -222,6 +228,7 @@ mod tests {
             home_box: &HOME,
             olm_identity: Some(&[3; 32]),
             generation,
+            is_listed: false,
         };
         Bundle::open(bytes, expected, now_s)
     }

@@ -7,6 +7,7 @@ use hob_protocol::ids::{BoxIdentity, DeviceKey, EnvelopeId, TokenHash};
 use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
+use crate::devices::pairing::Adding;
 use crate::input::{Input, Link};
 use crate::keys::{Keys, Published};
 use crate::link::LinkState;
@@ -65,6 +66,12 @@ pub(crate) struct Run {
     pub(crate) strangers: HashSet<BoxIdentity>,
     /// Told once a run.
     pub(crate) told: HashSet<DeviceKey>,
+    /// A device code is being made or shown.
+    pub(crate) adding: Adding,
+    pub(crate) older_lists: u64,
+    /// What was confirmed and is no message: a receipt that comes again is for nothing unknown.
+    pub(crate) finished: HashSet<MessageId>,
+    pub(crate) news_since_ms: Option<u64>,
 }
 
 /// What came and is not saved yet: saved, told and acknowledged together.
@@ -89,6 +96,7 @@ pub(crate) enum What {
     Revoke(TokenHash),
     TokenList(Vec<TokenHash>),
     Publish(Published),
+    Ticket,
     Ping,
 }
 
@@ -180,6 +188,7 @@ impl Client {
             What::Revoke(token) => self.revoke_answered(&token, body, s),
             What::TokenList(tokens) => self.grants_answered(&tokens, body, s),
             What::Publish(published) => self.publish_answered(published, body, s),
+            What::Ticket => self.ticket_answered(body, s),
             What::Ping => {}
         }
     }
@@ -203,9 +212,11 @@ impl Client {
             }
             self.wake_for_expiry(&mut s);
             self.flush_batch_if_due(&mut s);
+            self.tend_own_list(&mut s);
             self.tend_owner(&mut s);
             self.make_receipts(&mut s);
             self.make_retries(&mut s);
+            self.tell_news(&mut s);
             self.pump(&mut s);
             self.tend_links(&mut s);
         }

@@ -23,7 +23,7 @@ use crate::state::{Item, Joining, ShownCode, Standing};
 use crate::view::MessageId;
 
 /// The longest text, in bytes of UTF-8: with everything around it it fits the largest envelope.
-pub const TEXT_BYTES_MAX: usize = 60 * 1024;
+pub const TEXT_BYTES_MAX: usize = 54 * 1024;
 
 /// The longest local or proposed name, in characters.
 pub const NAME_CHARS_MAX: usize = 32;
@@ -55,8 +55,8 @@ pub enum CommandError {
         /// What was asked for.
         id: String,
     },
-    /// Another contact has this name.
-    #[error("a contact is called {name:?} already: choose another name")]
+    /// Another contact, or another device, has this name.
+    #[error("{name:?} is taken already: choose another name")]
     NameTaken {
         /// The name.
         name: String,
@@ -85,6 +85,32 @@ pub enum CommandError {
         /// Who used it: the local name.
         name: String,
     },
+    /// Only the device with the member key can do this.
+    #[error(
+        "this device does not hold the member key: do it on the one that added the others, or use the recovery sheet"
+    )]
+    NoMemberKey,
+    /// No own device has this name.
+    #[error("no device of yours is called {name:?}: see `device list`")]
+    NoSuchDevice {
+        /// What was asked for.
+        name: String,
+    },
+    /// A device does not remove itself.
+    #[error("this is the device that you are using: remove it on another one")]
+    ThisDevice,
+    /// The list is full.
+    #[error("you have {max} devices already: remove one first")]
+    TooManyDevices {
+        /// How many may be listed.
+        max: usize,
+    },
+    /// The member took this device out of the list.
+    #[error("this device was removed by your member key's device: its history stays, and nothing is sent any more")]
+    DeviceRemoved,
+    /// The device that showed the code has not answered yet.
+    #[error("this device is not in your list yet: run `receive` here and on the device that showed the code")]
+    NotPaired,
     /// A code shown by this very member.
     #[error("this is your own contact code: show it to somebody else")]
     OwnCode,
@@ -189,6 +215,7 @@ impl Client {
         rng: &mut dyn CryptoRng,
     ) -> Result<Done<ContactCode>, CommandError> {
         let home = self.state.home.clone().ok_or(CommandError::NotJoined)?;
+        self.is_a_device()?;
         let open_since = now_ms.saturating_sub(INTRODUCTION_FIRST_USE.as_millis().try_into().unwrap_or(u64::MAX));
         let open = self.state.codes.iter().filter(|code| code.used_by.is_none() && code.made_ms >= open_since);
         if open.count() >= OPEN_CODES_MAX {
@@ -212,6 +239,7 @@ impl Client {
             granted: false,
             used_by: None,
             used_ms: 0,
+            for_device: false,
         });
         s.dirty = true;
         let outputs = self.settle(s);
@@ -237,6 +265,7 @@ impl Client {
 
     /// As [`Client::add_contact`]; on an error nothing was changed.
     pub(crate) fn take_code(&mut self, code: &ContactCode, name: &str, s: &mut Step<'_>) -> Result<(), CommandError> {
+        self.is_a_device()?;
         let home = self.state.home.as_ref().ok_or(CommandError::NotJoined)?;
         let is_home = code.box_identity == home.identity;
         check_name(name)?;
@@ -284,6 +313,7 @@ impl Client {
             added_ms: now_ms,
             blocked: false,
         });
+        self.sync_contact(&code.member_key, s);
         self.welcome(&code.device_key, s);
         s.dirty = true;
         Ok(())
@@ -323,7 +353,7 @@ impl Client {
             }
         }
         let mut s = Step::new(now_ms, rng);
-        let value = self.make_contact(&device, name, &s);
+        let value = self.make_contact(&device, name, &mut s);
         self.welcome(&device, &mut s);
         self.run.batch.urgent = true;
         s.dirty = true;
@@ -340,6 +370,7 @@ impl Client {
         let mut s = Step::new(now_ms, rng);
         self.state.peers.retain(|peer| peer.device != device);
         self.state.history.retain(|item| item.device != device);
+        self.state.forget_lists();
         self.refuse_device(device);
         s.dirty = true;
         Ok(self.settle(s))
@@ -378,9 +409,7 @@ impl Client {
         text: &str,
         options: SendOptions,
     ) -> Result<Done<MessageId>, CommandError> {
-        if self.state.home.is_none() {
-            return Err(CommandError::NotJoined);
-        }
+        self.is_a_device()?;
         let member = self.state.person_named(to)?.member;
         if self.state.is_blocked(&member) {
             return Err(CommandError::Blocked { name: to.to_owned() });
@@ -391,29 +420,33 @@ impl Client {
         let mut s = Step::new(now_ms, rng);
         let id = new_id(&mut s);
         let SendOptions { ttl: _, view_once, reply_to: _, strict } = options;
-        let devices: Vec<_> =
-            self.state.peers.iter().filter(|peer| peer.member == member).map(|peer| peer.device).collect();
+        let devices = self.devices_to_write_to(&member);
+        let also_to: Vec<[u8; 8]> = devices.iter().filter_map(|device| device.0.first_chunk().copied()).collect();
         for device in &devices {
             let body = OutBody::Text { text: text.to_owned(), view_once, quote: quote.clone() };
             let mut entry = Entry::new(id, *device, body, now_ms);
             entry.ttl_ms = ttl_ms;
             entry.strict = strict;
+            if devices.len() > 1 {
+                entry.also_to.clone_from(&also_to);
+            }
             self.state.outbox.push(entry);
         }
-        if let Some(device) = devices.first() {
-            self.state.history.push(Item {
-                id,
-                member,
-                device: *device,
-                standing: Standing::InOutbox,
-                text: text.to_owned(),
-                sent_at_ms: now_ms,
-                expires_at_ms: ttl_ms.map(|ttl| now_ms.saturating_add(ttl)),
-                view_once,
-                quote,
-                strict,
-            });
-        }
+        let item = Item {
+            id,
+            member,
+            device: self.state.keys.device_key(),
+            standing: Standing::InOutbox,
+            text: text.to_owned(),
+            sent_at_ms: now_ms,
+            expires_at_ms: ttl_ms.map(|ttl| now_ms.saturating_add(ttl)),
+            view_once,
+            quote,
+            strict,
+            by: Vec::new(),
+        };
+        self.copy_to_siblings(&item, &[], &mut s);
+        self.state.history.push(item);
         s.dirty = true;
         let outputs = self.settle(s);
         Ok(Done { value: id, outputs })
@@ -449,6 +482,22 @@ impl Client {
         Ok(Quote::of(id, &item.text, !item.view_once && item.expires_at_ms.is_none()))
     }
 
+    /// A member's devices that can be submitted to; where there is none yet, those that are known.
+    fn devices_to_write_to(&self, member: &MemberKey) -> Vec<DeviceKey> {
+        let theirs = || self.state.peers.iter().filter(|peer| peer.member == *member);
+        let reachable: Vec<_> = theirs().filter(|peer| peer.token().is_some()).map(|peer| peer.device).collect();
+        if reachable.is_empty() { theirs().map(|peer| peer.device).take(1).collect() } else { reachable }
+    }
+
+    fn is_a_device(&self) -> Result<(), CommandError> {
+        match &self.state {
+            state if state.home.is_none() => Err(CommandError::NotJoined),
+            state if state.removed => Err(CommandError::DeviceRemoved),
+            state if state.pairing.is_some() => Err(CommandError::NotPaired),
+            _ => Ok(()),
+        }
+    }
+
     fn requester(&self, id: &str) -> Result<DeviceKey, CommandError> {
         let mut requesters = self.state.requesters();
         requesters
@@ -471,6 +520,7 @@ impl Client {
             if let Some(message) = self.message(&item) {
                 self.later(Output::Message(message), s);
             }
+            self.copy_to_siblings(&item, &[], s);
         }
     }
 }

@@ -55,6 +55,15 @@ pub(crate) struct Peer {
     /// For submitting to them.
     #[serde(with = "crate::raw")]
     pub(crate) their_token: Option<DeliveryToken>,
+    /// A sibling's, for submitting to them until they give this device one of its own.
+    #[serde(default, with = "crate::raw")]
+    pub(crate) shared_token: Option<DeliveryToken>,
+    /// Its member's newest list names it, with these keys.
+    #[serde(default)]
+    pub(crate) is_listed: bool,
+    /// A device that this member just removed: one last envelope tells it.
+    #[serde(default)]
+    pub(crate) leaving: bool,
     /// For them to submit here.
     #[serde(with = "crate::raw")]
     pub(crate) my_token: DeliveryToken,
@@ -123,6 +132,9 @@ impl Peer {
             olm_identity: None,
             introduction: None,
             their_token: None,
+            shared_token: None,
+            is_listed: false,
+            leaving: false,
             my_token,
             granted: false,
             they_have_token: false,
@@ -145,7 +157,7 @@ impl Peer {
 
     /// What submits to them, if anything does yet.
     pub(crate) fn token(&self) -> Option<&DeliveryToken> {
-        self.their_token.as_ref().or(self.introduction.as_ref())
+        self.their_token.as_ref().or(self.shared_token.as_ref()).or(self.introduction.as_ref())
     }
 
     /// Notes that something of theirs came. A clock ahead of ours does not count.
@@ -160,6 +172,7 @@ impl Peer {
             home_box: &self.box_identity,
             olm_identity: self.olm_identity.as_ref(),
             generation: self.generation,
+            is_listed: self.is_listed,
         };
         Bundle::open(bytes, expected, now_ms / 1000)
     }
@@ -174,6 +187,7 @@ impl Peer {
             home_box: &self.box_identity,
             olm_identity: None,
             generation: self.generation,
+            is_listed: false,
         };
         Bundle::open(bytes, expected, now_ms / 1000)
     }
@@ -306,8 +320,10 @@ impl State {
         self.boxes.iter().find(|memory| memory.identity == *identity).map(|memory| memory.epoch)
     }
 
+    /// Whether receipts and tokens go to a device: one of a contact, or of this member.
     pub(crate) fn is_contact(&self, peer: &Peer) -> bool {
-        self.person(&peer.member).is_some_and(|person| !person.blocked)
+        let is_own = peer.member == self.keys.member_key();
+        !peer.leaving && (is_own || self.person(&peer.member).is_some_and(|person| !person.blocked))
     }
 
     pub(crate) fn is_blocked(&self, member: &MemberKey) -> bool {
@@ -316,7 +332,8 @@ impl State {
 
     /// Requests: devices of nobody who is a contact, oldest first.
     pub(crate) fn requesters(&self) -> impl Iterator<Item = &Peer> {
-        self.peers.iter().filter(|peer| self.person(&peer.member).is_none())
+        let own = self.keys.member_key();
+        self.peers.iter().filter(move |peer| peer.member != own && self.person(&peer.member).is_none())
     }
 
     /// A free name, from a safe one.

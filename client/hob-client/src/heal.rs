@@ -85,13 +85,20 @@ impl Client {
 
     /// A known device's message cannot be used.
     pub(crate) fn dropped(&mut self, middle: &Middle, dropped: &Dropped, s: &mut Step<'_>) {
-        let Some(contact) = self.state.name_of_device(&middle.sender) else { return self.unreadable(s) };
+        let contact = self.state.name_of_device(&middle.sender);
+        if contact.is_none() && !self.is_sibling(&middle.sender) {
+            if !matches!(dropped, Dropped::Silently) {
+                self.unreadable(s);
+            }
+            return;
+        }
         match dropped {
             Dropped::Silently => {}
             Dropped::Unreadable => self.unreadable(s),
             Dropped::KeysChanged => {
                 if self.run.told.insert(middle.sender) {
-                    self.later(Output::Notice(Notice::KeysChanged { contact }), s);
+                    let notice = contact.map_or(Notice::OwnDevicesDisagree, |contact| Notice::KeysChanged { contact });
+                    self.later(Output::Notice(notice), s);
                 }
             }
             Dropped::Undecipherable => self.ask_again(middle),
@@ -196,7 +203,7 @@ impl Client {
         }
         let mut asked_for: HashMap<[u8; 32], ()> = inner_hashes.iter().map(|hash| (*hash, ())).collect();
         let mut any = false;
-        for entry in self.state.outbox.iter_mut().filter(|entry| entry.to == *device && entry.is_text()) {
+        for entry in self.state.outbox.iter_mut().filter(|entry| entry.to == *device && entry.awaits_receipt()) {
             let Some(inner) = &entry.inner else { continue };
             let is_wanted = asked_for.remove(blake3::hash(&inner.bytes).as_bytes()).is_some();
             if !is_wanted || entry.retries >= RETRIES_MAX || obeyed.messages >= OBEYED_PER_HOUR {
@@ -216,7 +223,7 @@ impl Client {
 
     /// A receipt for a message that this device never wrote: it did, in a state that was lost. Its keys are used up.
     pub(crate) fn note_unknown_receipt(&mut self, id: &MessageId, from: &DeviceKey) {
-        let known = self.state.history.iter().any(|item| item.id == *id);
+        let known = self.run.finished.contains(id) || self.state.history.iter().any(|item| item.id == *id);
         if let Some(peer) = self.state.peer_mut(from).filter(|_| !known) {
             peer.fresh_session = true;
         }

@@ -6,15 +6,13 @@
 use std::time::Duration;
 
 use hob_protocol::envelope::Envelope;
-use hob_protocol::ids::{DeviceKey, EnvelopeId};
+use hob_protocol::ids::{DeviceKey, EnvelopeId, MemberKey};
 use zeroize::Zeroizing;
 
 use crate::Client;
 use crate::client::Step;
-use crate::contacts::conversation;
 use crate::outbox::{Entry, OutBody, new_id};
 use crate::output::{Notice, Output};
-use crate::record::DeviceRecord;
 use crate::seal::inner::{Body, Inner, Introduction};
 use crate::seal::middle::{Kind, Middle};
 use crate::seal::olm::{self, OlmError, OlmSession};
@@ -105,6 +103,9 @@ impl Client {
             }
             return;
         }
+        if self.state.removed {
+            return;
+        }
         let is_blocked = self.state.peer(&middle.sender).is_some_and(|peer| self.state.is_blocked(&peer.member));
         if is_blocked || self.state.refused.contains(&middle.sender) {
             return;
@@ -129,7 +130,8 @@ impl Client {
             Delivered::Done => None,
             Delivered::NoRoom => return,
         };
-        self.state.seen.remember(tag, &middle.sender, message, s.now_ms);
+        let writer = self.state.peer(&middle.sender).map_or(MemberKey([0; 32]), |peer| peer.member);
+        self.state.seen.remember(tag, &writer, message, s.now_ms);
     }
 
     /// Decrypts and checks; on success the sender is a known peer.
@@ -190,50 +192,15 @@ impl Client {
         Ok(Decrypted { plaintext, identity, opened: Some(session) })
     }
 
-    /// Whether the writer is who the message says: known, or introduced by a record that holds.
-    fn believe(&mut self, inner: &Inner, identity: &[u8; 32], s: &mut Step<'_>) -> Result<(), Dropped> {
-        let record = match &inner.introduction {
-            Some(introduction) => Some(DeviceRecord::decode(&introduction.record).map_err(|_| Dropped::Unreadable)?),
-            None => None,
-        };
-        if record.as_ref().is_some_and(|record| record.device_key != inner.sender || record.olm_identity != *identity) {
-            return Err(Dropped::Unreadable);
-        }
-        let known = self.state.peer(&inner.sender).map(|peer| peer.member);
-        let claimed = record.as_ref().map(|record| record.member_key);
-        let Some(member) = claimed.or(known) else { return Err(Dropped::Unreadable) };
-        let mine = self.state.keys.member_key();
-        if inner.conversation != conversation(&mine, &member) {
-            return Err(if known.is_some() { Dropped::OtherMembers } else { Dropped::Unreadable });
-        }
-        if known.is_some_and(|known| known != member) && !self.member_key_changed(&inner.sender, member, s) {
-            return Err(Dropped::KeysChanged);
-        }
-        match (self.state.peer_mut(&inner.sender), record) {
-            (Some(peer), Some(record)) => {
-                if record.home_box != peer.box_identity {
-                    return Err(Dropped::KeysChanged);
-                }
-                peer.olm_identity = Some(record.olm_identity);
-            }
-            // Known by a code only, and no record: whose Olm identity this is, nobody certified.
-            (Some(peer), None) if peer.olm_identity.is_none() => return Err(Dropped::Unreadable),
-            (Some(_), None) => {}
-            (None, Some(record)) => {
-                let Some(introduction) = &inner.introduction else { return Err(Dropped::Unreadable) };
-                if !self.admit_stranger(&record, introduction, s) {
-                    return Err(Dropped::Silently);
-                }
-            }
-            (None, None) => return Err(Dropped::Unreadable),
-        }
-        self.take_extras(&inner.sender, inner.introduction.as_ref(), inner.has_your_token, s);
-        Ok(())
-    }
-
-    fn take_extras(&mut self, from: &DeviceKey, intro: Option<&Introduction>, has_token: bool, s: &Step<'_>) {
+    pub(crate) fn take_extras(
+        &mut self,
+        from: &DeviceKey,
+        intro: Option<&Introduction>,
+        has_token: bool,
+        s: &mut Step<'_>,
+    ) {
         if let Some(introduction) = intro {
-            self.take_introduction(from, introduction);
+            self.take_introduction(from, introduction, s);
             if let Some(mac) = &introduction.mac {
                 self.note_code_use(from, mac, s.now_ms);
             }
@@ -249,7 +216,8 @@ impl Client {
         match inner.body {
             Body::Text { text, view_once, quote } => {
                 let id = inner.message_id;
-                if self.state.seen.has_message(from, &id) {
+                let writer = self.state.peer(from).map_or(MemberKey([0; 32]), |peer| peer.member);
+                if self.state.seen.has_message(&writer, &id) {
                     self.confirm(from, id, inner.strict);
                     return Delivered::ToConfirm(id);
                 }
@@ -271,7 +239,9 @@ impl Client {
                         view_once,
                         quote,
                         strict: inner.strict,
+                        by: Vec::new(),
                     },
+                    &inner.also_to,
                     s,
                 )
             }
@@ -290,10 +260,34 @@ impl Client {
                 self.retries_wanted(from, &inner_hashes, s);
                 Delivered::Done
             }
+            // What it says was taken when the writer was believed.
+            Body::List { .. } => self.owe_receipt(from, inner.message_id),
+            Body::Hello(_) => {
+                self.welcome_sibling(from, s);
+                self.owe_receipt(from, inner.message_id)
+            }
+            Body::Sync(_) | Body::Copies { .. } | Body::Deliveries { .. } if !self.is_sibling(from) => Delivered::Done,
+            Body::Sync(sync) => {
+                self.take_sync(sync, s);
+                self.owe_receipt(from, inner.message_id)
+            }
+            Body::Copies { copies, history } => {
+                self.take_copies(copies, history, s);
+                self.owe_receipt(from, inner.message_id)
+            }
+            Body::Deliveries { deliveries } => {
+                self.take_deliveries(&deliveries, s);
+                self.owe_receipt(from, inner.message_id)
+            }
         }
     }
 
-    fn show(&mut self, item: Item, s: &Step<'_>) -> Delivered {
+    fn owe_receipt(&mut self, from: &DeviceKey, id: MessageId) -> Delivered {
+        self.confirm(from, id, false);
+        Delivered::ToConfirm(id)
+    }
+
+    fn show(&mut self, item: Item, also_to: &[[u8; 8]], s: &mut Step<'_>) -> Delivered {
         let (id, device, member, strict) = (item.id, item.device, item.member, item.strict);
         if self.state.person(&member).is_none() {
             let of_device = self.state.history.iter().filter(|other| other.device == device);
@@ -306,6 +300,7 @@ impl Client {
         if let Some(message) = self.message(&item) {
             self.later(Output::Message(message), s);
         }
+        self.copy_to_siblings(&item, also_to, s);
         self.state.history.push(item);
         self.confirm(&device, id, strict);
         Delivered::ToConfirm(id)

@@ -1,13 +1,13 @@
 //! First contact: what a writer shows who has a contact code only, and whom its receiver makes a contact.
 
-use hob_protocol::ids::{DeliveryToken, DeviceKey};
+use hob_protocol::ids::{DeliveryToken, DeviceKey, MemberKey};
 use hob_protocol::transcript::same_mac;
 
 use crate::Client;
 use crate::client::Step;
 use crate::contacts::{Peer, Person, read_address_record, safe_name};
+use crate::devices::known::KnownDevice;
 use crate::output::{Notice, Output};
-use crate::record::DeviceRecord;
 use crate::seal::inner::Introduction;
 
 /// Requests that wait at once; more are dropped unread.
@@ -40,7 +40,7 @@ impl Client {
         let code = peer.introduction.as_ref().filter(|_| peer.their_token.is_none());
         Some(Introduction {
             mac: code.map(|token| introduction_mac(token, &me, to)),
-            record: self.state.keys.record(home.identity).encode(),
+            list: self.state.own_list().map(|list| list.bytes.clone()).unwrap_or_default(),
             token: peer.my_token.clone(),
             address_record: home.address_record.clone(),
             addresses: home.addresses.clone(),
@@ -49,35 +49,47 @@ impl Client {
     }
 
     /// Takes what came with a message of a known peer: the token, and where its box is.
-    pub(crate) fn take_introduction(&mut self, from: &DeviceKey, introduction: &Introduction) {
+    pub(crate) fn take_introduction(&mut self, from: &DeviceKey, introduction: &Introduction, s: &mut Step<'_>) {
         let identity = self.state.peer(from).map(|peer| peer.box_identity);
         let epoch = identity.and_then(|identity| self.state.epoch_of(&identity));
         let Some(peer) = self.state.peer_mut(from) else { return };
-        if peer.their_token.as_ref() != Some(&introduction.token) {
+        let is_new = peer.their_token.as_ref() != Some(&introduction.token);
+        if is_new {
             peer.their_token = Some(introduction.token.clone());
             peer.token_epoch = epoch;
         }
+        peer.shared_token = None;
+        let member = peer.member;
         if let Some(record) = read_address_record(&introduction.address_record) {
             peer.take_address_record(&record);
         }
         if peer.record_sequence == 0 && !introduction.addresses.is_empty() {
             peer.addresses.clone_from(&introduction.addresses);
         }
+        if is_new {
+            self.sync_contact(&member, s);
+        }
     }
 
     /// Somebody unknown wrote: a contact, if they were shown a code that the box still took; else a request. False: their
     /// message is dropped.
-    pub(crate) fn admit_stranger(&mut self, record: &DeviceRecord, intro: &Introduction, s: &mut Step<'_>) -> bool {
-        let device = record.device_key;
+    pub(crate) fn admit_stranger(
+        &mut self,
+        member: &MemberKey,
+        named: &KnownDevice,
+        intro: &Introduction,
+        s: &mut Step<'_>,
+    ) -> bool {
+        let device = named.device;
         let me = self.state.keys.device_key();
-        if record.member_key == self.state.keys.member_key() || self.state.is_blocked(&record.member_key) {
+        if *member == self.state.keys.member_key() || self.state.is_blocked(member) {
             return false;
         }
         let proposed = safe_name(&intro.name);
         let by_mac = |token: &DeliveryToken, mac| same_mac(&introduction_mac(token, &device, &me), mac);
         let code = intro.mac.as_ref().and_then(|mac| {
             let mut codes = self.state.codes.iter_mut();
-            codes.find(|code| by_mac(&code.token, mac))
+            codes.find(|code| !code.for_device && by_mac(&code.token, mac))
         });
         let shown_a_code = match code {
             Some(code) if code.used_by.is_none_or(|first| first == device) => {
@@ -95,13 +107,14 @@ impl Client {
         if !shown_a_code && self.state.requesters().count() >= REQUESTS_MAX {
             return false;
         }
-        let mut peer = Peer::new(device, record.member_key, record.home_box, new_token(s), s.now_ms);
-        peer.olm_identity = Some(record.olm_identity);
+        let mut peer = Peer::new(device, *member, named.home_box, new_token(s), s.now_ms);
+        peer.olm_identity = Some(named.olm_identity);
+        peer.is_listed = true;
         peer.proposed_name = proposed;
         self.state.peers.push(peer);
         if shown_a_code {
             self.make_contact(&device, None, s);
-        } else if self.state.person(&record.member_key).is_none() {
+        } else if self.state.person(member).is_none() {
             let request = crate::contacts::request_id(&device);
             self.later(Output::Notice(Notice::RequestArrived { request }), s);
         }
@@ -122,7 +135,7 @@ impl Client {
     }
 
     /// Makes the member of a known device a contact: new and unverified. Answers the local name.
-    pub(crate) fn make_contact(&mut self, device: &DeviceKey, name: Option<&str>, s: &Step<'_>) -> String {
+    pub(crate) fn make_contact(&mut self, device: &DeviceKey, name: Option<&str>, s: &mut Step<'_>) -> String {
         let Some(peer) = self.state.peer(device) else { return String::new() };
         if let Some(person) = self.state.person(&peer.member) {
             return person.name.clone();
@@ -142,6 +155,8 @@ impl Client {
         });
         let told = contact.clone();
         self.later(Output::Notice(Notice::ContactMade { contact: told }), s);
+        self.apply_list(&member, s);
+        self.sync_contact(&member, s);
         contact
     }
 
@@ -157,7 +172,7 @@ impl Client {
     /// A known contact used a code that was shown here, too: both showed each other one.
     pub(crate) fn note_code_use(&mut self, device: &DeviceKey, mac: &[u8; 32], now_ms: u64) {
         let me = self.state.keys.device_key();
-        let mut unused = self.state.codes.iter_mut().filter(|code| code.used_by.is_none());
+        let mut unused = self.state.codes.iter_mut().filter(|code| code.used_by.is_none() && !code.for_device);
         if let Some(code) = unused.find(|code| same_mac(&introduction_mac(&code.token, device, &me), mac)) {
             code.used_by = Some(*device);
             code.used_ms = now_ms;

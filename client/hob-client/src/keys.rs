@@ -33,8 +33,15 @@ pub(crate) const FALLBACK_LIFE: Duration = Duration::from_secs(15 * 86_400);
 /// Member key, device keys, prekeys.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Keys {
+    /// On the device that adds and removes others only.
     #[serde(with = "crate::raw")]
-    pub(crate) member: SigningKey,
+    pub(crate) member: Option<SigningKey>,
+    /// Elsewhere: whose device this is.
+    #[serde(default, with = "crate::raw")]
+    member_public: Option<MemberKey>,
+    /// And this device's record, as the member's list certifies it; empty before.
+    #[serde(default, with = "crate::raw")]
+    certified: Vec<u8>,
     #[serde(with = "crate::raw")]
     pub(crate) device: SigningKey,
     #[serde(with = "account_pickle")]
@@ -94,7 +101,9 @@ fn ms(duration: Duration) -> u64 {
 impl Keys {
     pub(crate) fn generate(now_ms: u64, rng: &mut dyn CryptoRng) -> Self {
         let mut keys = Self {
-            member: signing_key(rng),
+            member: Some(signing_key(rng)),
+            member_public: None,
+            certified: Vec::new(),
             device: signing_key(rng),
             olm: Account::new(),
             fallback_public: [0; 32],
@@ -109,7 +118,12 @@ impl Keys {
     }
 
     pub(crate) fn member_key(&self) -> MemberKey {
-        MemberKey(self.member.verifying_key().to_bytes())
+        match (&self.member, self.member_public) {
+            (Some(member), _) => MemberKey(member.verifying_key().to_bytes()),
+            (None, Some(member)) => member,
+            // A state that somebody wrote by hand: nobody's device.
+            (None, None) => MemberKey([0; 32]),
+        }
     }
 
     pub(crate) fn device_key(&self) -> DeviceKey {
@@ -121,7 +135,36 @@ impl Keys {
     }
 
     pub(crate) fn record(&self, home_box: BoxIdentity) -> DeviceRecord {
-        DeviceRecord::sign(&self.member, &self.device, self.olm.curve25519_key().to_bytes(), home_box)
+        let olm_identity = self.olm.curve25519_key().to_bytes();
+        if let Some(member) = &self.member {
+            return DeviceRecord::sign(member, &self.device, olm_identity, home_box);
+        }
+        let half = DeviceRecord::half(&self.device, self.member_key(), olm_identity, home_box);
+        DeviceRecord::decode(&self.certified).ok().filter(|record| record.names_the_same(&half)).unwrap_or(half)
+    }
+
+    /// This device is to be one of a member whose key is elsewhere.
+    pub(crate) fn belong_to(&mut self, member: MemberKey) {
+        self.member = None;
+        self.member_public = Some(member);
+        self.certified.clear();
+    }
+
+    /// This device holds the member key from now on.
+    pub(crate) fn hold(&mut self, member: SigningKey) {
+        self.member = Some(member);
+        self.member_public = None;
+    }
+
+    /// Nothing came of belonging to somebody: a member of its own again.
+    pub(crate) fn belong_to_nobody(&mut self, rng: &mut dyn CryptoRng) {
+        self.hold(signing_key(rng));
+    }
+
+    /// The member's list names this device: the bundle says so from its next generation on.
+    pub(crate) fn take_certificate(&mut self, record: &DeviceRecord) {
+        self.certified = record.encode();
+        self.published = None;
     }
 
     /// The private half of a prekey that still lives.

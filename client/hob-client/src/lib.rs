@@ -13,6 +13,7 @@
 //! # Layout
 //! - `client`: [`Client`], all state and one entry; `input`, `output`: what comes in and what must follow.
 //! - [`command`]: what a person does, `people` with contacts and codes; `query`: what a shell may ask; [`view`]: the plain data of both.
+//! - [`devices`]: several devices of one member.
 //! - [`display`]: texts of others made safe for a screen; `trust`: safety numbers.
 //! - [`seal`]: from a text to an envelope and back, one file a layer.
 //! - `keys`: this device's own; [`record`] and [`bundle`]: what others know of them; `contacts`: what is known of others.
@@ -28,6 +29,7 @@ pub mod bundle;
 mod client;
 pub mod command;
 mod contacts;
+pub mod devices;
 pub mod display;
 mod heal;
 mod inbox;
@@ -55,6 +57,7 @@ pub mod view;
 
 pub use client::Client;
 pub use command::{CommandError, SendOptions};
+pub use devices::DeviceView;
 pub use input::{Input, Link};
 pub use output::{Done, Notice, Output, Outputs, WakeReason};
 pub use state::StateError;

@@ -7,23 +7,27 @@
 
 use std::time::Duration;
 
-use hob_protocol::ids::DeviceKey;
+use hob_protocol::ids::{DeviceKey, MemberKey};
 use serde::{Deserialize, Serialize};
 
 use crate::Client;
 use crate::client::{Step, What};
+use crate::devices::siblings::News;
 use crate::input::Link;
 use crate::output::{Notice, Output};
 use crate::seal::inner::Body;
 use crate::seal::olm::InnerCiphertext;
 use crate::seal::quote::Quote;
-use crate::state::Standing;
-use crate::view::{MessageId, Refusal, WaitReason};
+use crate::state::{Item, Standing};
+use crate::view::{Direction, MessageId, Refusal, WaitReason};
 
 /// How long a message is sent again.
 pub(crate) const SEND_AGAIN_MAX: Duration = Duration::from_secs(14 * 86_400);
 /// How long a strict message waits for its receipt.
 pub(crate) const STRICT_WAIT: Duration = Duration::from_secs(60);
+
+/// Confirmed entries that are no messages, remembered while the program runs.
+const FINISHED_MAX: usize = 4_096;
 
 /// Something on its way to one device.
 #[derive(Serialize, Deserialize)]
@@ -45,6 +49,9 @@ pub(crate) struct Entry {
     /// How often it went out again after a box had kept it.
     #[serde(default)]
     pub(crate) sent_again: u32,
+    /// Other devices of its reader to which the same message goes, by the first bytes of their keys.
+    #[serde(default)]
+    pub(crate) also_to: Vec<[u8; 8]>,
 }
 
 /// What an entry says.
@@ -64,6 +71,24 @@ pub(crate) enum OutBody {
     Retry {
         #[serde(default, with = "crate::raw::list")]
         inner_hashes: Vec<[u8; 32]>,
+    },
+    /// This member's device list, as it is when it is encrypted.
+    List,
+    /// The same, to a device that is in it no more: the last that it hears.
+    Farewell,
+    /// A new device to the one that showed the code.
+    Hello,
+    /// What is known of contacts, as it is when it is encrypted.
+    Sync {
+        #[serde(with = "crate::raw::list")]
+        members: Vec<MemberKey>,
+    },
+    Copies {
+        items: Vec<Item>,
+        history: bool,
+    },
+    Deliveries {
+        news: Vec<News>,
     },
 }
 
@@ -100,6 +125,7 @@ impl Entry {
             retries: 0,
             strict: false,
             sent_again: 0,
+            also_to: Vec::new(),
         }
     }
 
@@ -111,9 +137,22 @@ impl Entry {
         self.ttl_ms.map(|ttl| self.sent_at_ms.saturating_add(ttl))
     }
 
+    /// Whether it is kept until its receipt.
+    pub(crate) const fn awaits_receipt(&self) -> bool {
+        match self.body {
+            OutBody::Text { .. }
+            | OutBody::List
+            | OutBody::Hello
+            | OutBody::Sync { .. }
+            | OutBody::Copies { .. }
+            | OutBody::Deliveries { .. } => true,
+            OutBody::Receipt { .. } | OutBody::Back | OutBody::Retry { .. } | OutBody::Farewell => false,
+        }
+    }
+
     /// View-once is never sent again: a second copy could be shown a second time. Strict neither.
     pub(crate) const fn may_go_again(&self) -> bool {
-        matches!(self.body, OutBody::Text { view_once: false, .. }) && !self.strict
+        self.awaits_receipt() && !self.strict && !matches!(self.body, OutBody::Text { view_once: true, .. })
     }
 
     pub(crate) fn gives_up_at_ms(&self) -> u64 {
@@ -122,15 +161,20 @@ impl Entry {
         self.sent_at_ms.saturating_add(self.ttl_ms.unwrap_or(last).min(last))
     }
 
-    pub(crate) fn to_body(&self) -> Body {
-        match &self.body {
+    fn to_body(&self, client: &Client) -> Option<Body> {
+        Some(match &self.body {
             OutBody::Text { text, view_once, quote } => {
                 Body::Text { text: text.clone().into(), view_once: *view_once, quote: quote.clone() }
             }
             OutBody::Receipt { ids } => Body::Receipt { ids: ids.clone() },
             OutBody::Back => Body::Back,
             OutBody::Retry { inner_hashes } => Body::Retry { inner_hashes: inner_hashes.clone() },
-        }
+            OutBody::List | OutBody::Farewell => Body::List { list: client.state.own_list()?.bytes.clone() },
+            OutBody::Hello => return client.hello_body(),
+            OutBody::Sync { members } => client.sync_body(members, &self.to),
+            OutBody::Copies { items, history } => Client::copies_body(items, *history),
+            OutBody::Deliveries { news } => Client::deliveries_body(news),
+        })
     }
 }
 
@@ -139,32 +183,70 @@ impl Client {
         self.state.outbox.iter_mut().find(|entry| entry.id == *id && entry.to == *to)
     }
 
+    /// What an entry says now; `None` if it has nothing to say any more.
+    pub(crate) fn body_of(&self, id: &MessageId, to: &DeviceKey) -> Option<Body> {
+        let entry = self.state.outbox.iter().find(|entry| entry.id == *id && entry.to == *to)?;
+        entry.to_body(self)
+    }
+
     /// Takes an entry out; where it was a text, its history says how it ended.
     pub(crate) fn finish(&mut self, id: &MessageId, to: &DeviceKey, standing: Standing) -> Option<Entry> {
         let at = self.state.outbox.iter().position(|entry| entry.id == *id && entry.to == *to)?;
         let entry = self.state.outbox.remove(at);
-        // The first device that confirms a message has delivered it, to a member of several.
-        let item = self.state.history.iter_mut().find(|item| item.id == *id && item.standing == Standing::InOutbox);
+        // The first device that confirms a message has delivered it, to a member of several; how it ended otherwise, only
+        // the last of them says.
+        let others_wait = self.state.outbox.iter().any(|other| other.id == *id && other.is_text());
+        let sent = |item: &&mut Item| item.id == *id && item.direction() == Direction::Sent;
+        let item = self.state.history.iter_mut().find(sent);
         if let Some(item) = item.filter(|_| entry.is_text()) {
-            item.standing = standing;
-            if item.view_once {
+            let is_delivered = standing == Standing::Delivered;
+            if is_delivered && !item.by.contains(to) {
+                item.by.push(*to);
+            }
+            if is_delivered || (item.standing == Standing::InOutbox && !others_wait) {
+                item.standing = standing;
+            }
+            if item.view_once && !others_wait {
                 item.text.clear();
             }
+        }
+        if matches!(entry.body, OutBody::Farewell) {
+            self.drop_device(to);
         }
         Some(entry)
     }
 
+    /// Whether a message was confirmed by one of its reader's devices, or may still be by another.
+    pub(crate) fn is_settled_elsewhere(&self, id: &MessageId) -> bool {
+        let waits = self.state.outbox.iter().any(|entry| entry.id == *id && entry.is_text());
+        let delivered = |item: &Item| item.id == *id && item.standing == Standing::Delivered;
+        waits || self.state.history.iter().any(delivered)
+    }
+
     /// A contact's device confirmed a message.
     pub(crate) fn delivered(&mut self, id: &MessageId, by: &DeviceKey, s: &Step<'_>) {
-        let is_known = self.entry_mut(id, by).is_some_and(|entry| entry.is_text());
-        let is_news = match is_known {
-            true => self.finish(id, by, Standing::Delivered).is_some(),
-            false => self.delivered_late(id, by),
+        let known = self.state.outbox.iter().find(|entry| entry.id == *id && entry.to == *by);
+        let known = known.map(|entry| (entry.awaits_receipt(), entry.is_text()));
+        let delivered = |item: &Item| item.id == *id && item.standing == Standing::Delivered;
+        let is_first = !self.state.history.iter().any(delivered);
+        let is_news = match known {
+            Some((true, is_text)) => {
+                if !is_text && self.run.finished.len() < FINISHED_MAX {
+                    self.run.finished.insert(*id);
+                }
+                self.finish(id, by, Standing::Delivered).is_some() && is_text
+            }
+            Some((false, _)) => false,
+            None => self.delivered_late(id, by),
         };
         if !is_news {
             return;
         }
-        if let Some(contact) = self.state.name_of_device(by) {
+        let member = self.state.peer(by).map(|peer| peer.member);
+        if let Some(member) = member {
+            self.news_of_delivery(id, &member, by, s);
+        }
+        if let Some(contact) = self.state.name_of_device(by).filter(|_| is_first) {
             let message = *id;
             self.later(Output::Notice(Notice::Delivered { contact, message }), s);
         }
@@ -185,7 +267,8 @@ impl Client {
         let code = why.code;
         let Some(entry) = self.finish(id, to, Standing::Refused { code }) else { return };
         s.dirty = true;
-        if let Some(contact) = self.state.name_of_device(to).filter(|_| entry.is_text()) {
+        let is_told = entry.is_text() && !self.is_settled_elsewhere(id);
+        if let Some(contact) = self.state.name_of_device(to).filter(|_| is_told) {
             let message = *id;
             s.notice(Notice::Refused { contact, message, why });
         }
@@ -195,7 +278,7 @@ impl Client {
     pub(crate) fn accepted(&mut self, id: &MessageId, to: &DeviceKey, ttl: Duration, s: &mut Step<'_>) {
         let now_ms = s.now_ms;
         let Some(entry) = self.entry_mut(id, to) else { return };
-        if !entry.is_text() {
+        if !entry.awaits_receipt() {
             self.finish(id, to, Standing::Delivered);
             self.run.batch.dirty = true;
             self.run.batch.since_ms.get_or_insert(now_ms);
@@ -208,7 +291,10 @@ impl Client {
         let until_ms = now_ms.saturating_add(u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX));
         entry.sealed = None;
         entry.stage = Stage::Kept { since_ms: now_ms, until_ms };
-        if let Some(contact) = self.state.name_of_device(to) {
+        let is_text = entry.is_text();
+        let others = self.state.outbox.iter().filter(|entry| entry.id == *id && entry.to != *to);
+        let is_first = !others.into_iter().any(|entry| matches!(entry.stage, Stage::Kept { .. }));
+        if let Some(contact) = self.state.name_of_device(to).filter(|_| is_text && is_first) {
             let message = *id;
             let notice = Notice::Kept { contact, message, until_ms };
             self.later(Output::Notice(notice), s);
@@ -252,7 +338,7 @@ impl Client {
     pub(crate) fn outbox_is_settled(&self, now_ms: u64) -> bool {
         let mut ready = self.state.outbox.iter().filter(|entry| matches!(entry.stage, Stage::Ready { .. }));
         ready.all(|entry| {
-            let Some(peer) = self.state.peer(&entry.to) else { return true };
+            let Some(peer) = self.state.peer(&entry.to).filter(|peer| peer.token().is_some()) else { return true };
             let paused = self.run.pauses.get(&entry.to).is_some_and(|(until_ms, _)| *until_ms > now_ms);
             let unreachable = |link| self.run.links.get(&link).is_some_and(|link| link.is_given_up_for_now(now_ms));
             let at_home = !self.run.caught_up || !peer.granted;

@@ -178,6 +178,55 @@ pub enum Notice {
         /// The local name.
         contact: String,
     },
+    /// A contact has other devices than before. It belongs into the conversation.
+    DevicesChanged {
+        /// The local name.
+        contact: String,
+        /// New ones, by their names.
+        added: Vec<String>,
+        /// Those that are not listed any more.
+        removed: Vec<String>,
+    },
+    /// A contact's device list is past its expiry: its devices are written to all the same.
+    DeviceListExpired {
+        /// The local name.
+        contact: String,
+    },
+    /// This member has other devices than before.
+    OwnDevicesChanged {
+        /// New ones, by their names.
+        added: Vec<String>,
+        /// Those that are not listed any more.
+        removed: Vec<String>,
+    },
+    /// Two lists of this member's devices deny each other: the member key is in two hands. Say it loudly.
+    OwnDevicesDisagree,
+    /// The member took this device out of the list: nothing is sent any more, the history stays. Say it loudly.
+    ThisDeviceRemoved,
+    /// The device code can be shown: [`Client::device_code`](crate::Client::device_code).
+    DeviceCodeReady,
+    /// The box gives no ticket.
+    DeviceCodeRefused {
+        /// Why, with the next step.
+        why: Refusal,
+    },
+    /// A device used the code that was shown here, and is one of this member now.
+    DeviceAdded {
+        /// Its name.
+        name: String,
+    },
+    /// This new device is in its member's list.
+    DevicePaired {
+        /// What it is called there.
+        name: String,
+    },
+    /// What the device that showed the code knows of contacts and messages has come.
+    DeviceSynced,
+    /// A second device used a device code. It was refused. Say it loudly: the code went astray.
+    DeviceCodeUsedTwice {
+        /// What the second one would be called, made safe; may be empty.
+        name: String,
+    },
     /// A box gave a bundle that its owner did not make, or an old one. Nothing is sealed to it.
     BadBundle {
         /// The local name of the contact whose bundle it should have been.

@@ -74,10 +74,12 @@ impl Client {
                 self.state.last_online_ms = s.now_ms;
                 s.dirty = true;
                 s.notice(Notice::Joined { identity });
+                self.greet_adder(s);
                 self.prove(s);
             }
             ServerBody::Error { code, retry_after, .. } => {
                 self.state.joining = None;
+                self.pairing_failed(s);
                 s.dirty = true;
                 let why = Refusal { code, retry_after };
                 s.notice(Notice::JoinRefused { why });
@@ -85,6 +87,7 @@ impl Client {
             }
             _ => {
                 self.state.joining = None;
+                self.pairing_failed(s);
                 s.dirty = true;
                 let code = Code::BadFrame.number();
                 let why = Refusal { code, retry_after: None };
@@ -129,6 +132,7 @@ impl Client {
     pub(crate) fn owner_is_gone(&mut self) {
         self.run.proved = false;
         self.run.caught_up = false;
+        self.ticket_is_wanted_again();
         // What was not saved yet is pushed again; what was is acknowledged then.
         self.run.batch.acknowledge.clear();
     }
@@ -147,6 +151,7 @@ impl Client {
         }
         self.grant_tokens(s);
         self.revoke_tokens(s);
+        self.ask_for_ticket(s);
         if self.run.caught_up {
             if std::mem::take(&mut self.run.wants_prekey) {
                 self.state.keys.renew(s.rng);
@@ -238,11 +243,11 @@ impl Client {
             let token_hash = code.token.hash();
             if !code.granted && tokens.contains(&token_hash) {
                 code.granted = true;
-                ready.push(token_hash);
+                ready.push((token_hash, code.for_device));
             }
         }
-        for token_hash in ready {
-            s.notice(Notice::CodeReady { token_hash });
+        for (token_hash, for_device) in ready {
+            s.notice(if for_device { Notice::DeviceCodeReady } else { Notice::CodeReady { token_hash } });
         }
     }
 

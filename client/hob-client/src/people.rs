@@ -61,6 +61,7 @@ impl Client {
         self.state.history.retain(|item| item.member != member);
         self.state.peers.retain(|peer| peer.member != member);
         self.state.persons.retain(|person| person.member != member);
+        self.state.forget_lists();
         s.dirty = true;
         Ok(self.settle(s))
     }
@@ -122,7 +123,7 @@ impl Client {
 
     /// Codes that were shown here, are not used yet and could still be, oldest first.
     pub fn open_codes(&self, now_ms: u64) -> Vec<OpenCode> {
-        let unused = self.state.codes.iter().filter(|code| code.used_by.is_none());
+        let unused = self.state.codes.iter().filter(|code| code.used_by.is_none() && !code.for_device);
         let codes = unused.map(|code| OpenCode {
             id: code_id(&code.token),
             made_at_ms: code.made_ms,

@@ -13,6 +13,7 @@ use crate::seal::quote::{Quote, beginning};
 use crate::state::{Item, Standing};
 use crate::view::{
     Contact, Direction, Home, Message, MessageId, MessageStatus, Path, Quoted, Refusal, Request, SafetyNumber, Summary,
+    WaitReason,
 };
 
 impl Client {
@@ -170,7 +171,7 @@ impl Client {
         let batch = &self.run.batch;
         let nothing_to_save = batch.since_ms.is_none() && batch.acknowledge.is_empty();
         let pinging_only = self.run.requests.values().all(|(_, what)| *what == crate::client::What::Ping);
-        let confirmed = self.receipts_due() == 0 || !self.run.caught_up;
+        let confirmed = (self.receipts_due() == 0 && self.state.news.is_empty()) || !self.run.caught_up;
         nothing_to_save && pinging_only && confirmed && self.home_is_settled(now_ms) && self.outbox_is_settled(now_ms)
     }
 
@@ -225,6 +226,7 @@ impl Client {
             quote: item.quote.as_ref().map(|quote| self.quoted(item, quote)),
             path: if item.strict { Path::Unkept } else { Path::Box },
             status: self.status(item),
+            devices: self.devices_of_item(item),
         })
     }
 
@@ -238,12 +240,24 @@ impl Client {
         }
     }
 
+    /// Names, where the contact has several devices: who confirmed it, or who wrote it.
+    fn devices_of_item(&self, item: &Item) -> Vec<String> {
+        let devices = match item.direction() {
+            Direction::Received => std::slice::from_ref(&item.device),
+            Direction::Sent => &item.by[..],
+        };
+        devices.iter().filter_map(|device| self.state.device_name(&item.member, device)).collect()
+    }
+
     fn status(&self, item: &Item) -> MessageStatus {
         match item.standing {
             Standing::Unshown | Standing::Shown | Standing::Delivered => MessageStatus::Delivered,
             Standing::Expired => MessageStatus::Expired,
             Standing::GivenUp { last_seen_ms } => MessageStatus::GivenUp { last_seen_ms },
             Standing::NobodyThere => MessageStatus::NobodyThere,
+            Standing::Elsewhere => {
+                MessageStatus::Outbox { why: WaitReason::OnAnotherDevice, retry_at_ms: None, sent_again: 0 }
+            }
             Standing::Refused { code } => MessageStatus::Refused { why: Refusal { code, retry_after: None } },
             Standing::InOutbox => {
                 let entries = self.state.outbox.iter().filter(|entry| entry.id == item.id);

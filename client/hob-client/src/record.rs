@@ -1,6 +1,7 @@
 //! The device record: which keys are one device of one member, and where it lives.
 //!
-//! The member key certifies it; the device's key signs the same, so that nobody certifies a device that is not theirs.
+//! The member key certifies it; the device's key signs the same, so that nobody certifies a device that is not theirs. A
+//! new device's record is half signed, by the device only, until the device with the member key puts it into the list.
 
 use ed25519_dalek::SigningKey;
 use hob_protocol::ids::{BoxIdentity, DeviceKey, MailboxId, MemberKey};
@@ -29,7 +30,7 @@ pub mod wire {
     }
 }
 
-/// A device record whose two signatures hold: there is no other.
+/// A device record whose device signed it; [`DeviceRecord::decode`] takes none that its member did not certify.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeviceRecord {
     /// The member.
@@ -77,6 +78,31 @@ const BY_MEMBER: &str = "hob/1 device record";
 const BY_DEVICE: &str = "hob/1 device record, device";
 
 impl DeviceRecord {
+    /// The record of a device that its member has not certified yet.
+    pub fn half(device: &SigningKey, member_key: MemberKey, olm_identity: [u8; 32], home_box: BoxIdentity) -> Self {
+        let device_key = DeviceKey(device.verifying_key().to_bytes());
+        let signed = transcript(BY_DEVICE, &member_key, &device_key, &olm_identity, &home_box);
+        let device_signature = signed.sign(device);
+        Self { member_key, device_key, olm_identity, home_box, member_signature: [0; 64], device_signature }
+    }
+
+    /// Certifies a device that asked for it; `None` if it names another member.
+    pub fn certify(self, member: &SigningKey) -> Option<Self> {
+        if self.member_key.0 != member.verifying_key().to_bytes() {
+            return None;
+        }
+        let Self { member_key, device_key, olm_identity, home_box, .. } = &self;
+        let member_signature = transcript(BY_MEMBER, member_key, device_key, olm_identity, home_box).sign(member);
+        Some(Self { member_signature, ..self })
+    }
+
+    /// Whether it names the same member, device, Olm identity and box.
+    pub fn names_the_same(&self, other: &Self) -> bool {
+        let Self { member_key, device_key, olm_identity, home_box, member_signature: _, device_signature: _ } = self;
+        (member_key, device_key, olm_identity, home_box)
+            == (&other.member_key, &other.device_key, &other.olm_identity, &other.home_box)
+    }
+
     /// Certifies a device.
     pub fn sign(member: &SigningKey, device: &SigningKey, olm_identity: [u8; 32], home_box: BoxIdentity) -> Self {
         let member_key = MemberKey(member.verifying_key().to_bytes());
@@ -111,6 +137,21 @@ impl DeviceRecord {
     /// # Errors
     /// [`RecordError`].
     pub fn decode(bytes: &[u8]) -> Result<Self, RecordError> {
+        let record = Self::decode_half(bytes)?;
+        let Self { member_key, device_key, olm_identity, home_box, member_signature, device_signature: _ } = &record;
+        let signed = transcript(BY_MEMBER, member_key, device_key, olm_identity, home_box);
+        if !signed.is_signed_by(member_key.as_bytes(), member_signature) {
+            return Err(RecordError::Unsigned);
+        }
+        Ok(record)
+    }
+
+    /// Reads a record and checks the device's signature and the mailbox only: for a device that asks to be certified, and
+    /// for one that its member's list names.
+    ///
+    /// # Errors
+    /// [`RecordError`].
+    pub fn decode_half(bytes: &[u8]) -> Result<Self, RecordError> {
         let record = wire::DeviceRecord::decode(bytes).map_err(|_| RecordError::Unreadable)?;
         let unreadable = |_| RecordError::Unreadable;
         let checked = Self {
@@ -121,12 +162,9 @@ impl DeviceRecord {
             member_signature: record.member_signature[..].try_into().map_err(unreadable)?,
             device_signature: record.device_signature[..].try_into().map_err(unreadable)?,
         };
-        let signed = |context| {
-            transcript(context, &checked.member_key, &checked.device_key, &checked.olm_identity, &checked.home_box)
-        };
-        let by_member = signed(BY_MEMBER).is_signed_by(checked.member_key.as_bytes(), &checked.member_signature);
-        let by_device = signed(BY_DEVICE).is_signed_by(checked.device_key.as_bytes(), &checked.device_signature);
-        if !by_member || !by_device {
+        let Self { member_key, device_key, olm_identity, home_box, device_signature, .. } = &checked;
+        let signed = transcript(BY_DEVICE, member_key, device_key, olm_identity, home_box);
+        if !signed.is_signed_by(device_key.as_bytes(), device_signature) {
             return Err(RecordError::Unsigned);
         }
         if record.mailbox != MailboxId::of_device(&checked.device_key).0 {

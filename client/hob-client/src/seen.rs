@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use hob_protocol::ids::DeviceKey;
+use hob_protocol::ids::MemberKey;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -18,7 +18,8 @@ const ENTRY_BYTES: usize = 16 + 16 + 8 + 4;
 struct Entry {
     /// The message, where a receipt is due for it.
     message: Option<MessageId>,
-    device: [u8; 8],
+    /// The writer: a member, of whichever device.
+    writer: [u8; 8],
     day: u32,
 }
 
@@ -33,9 +34,9 @@ fn day(now_ms: u64) -> u32 {
     u32::try_from(now_ms / DAY_MS).unwrap_or(u32::MAX)
 }
 
-fn short(device: &DeviceKey) -> [u8; 8] {
+fn short(writer: &MemberKey) -> [u8; 8] {
     let mut short = [0; 8];
-    for (to, from) in short.iter_mut().zip(device.as_bytes()) {
+    for (to, from) in short.iter_mut().zip(writer.as_bytes()) {
         *to = *from;
     }
     short
@@ -47,19 +48,29 @@ impl Seen {
         self.by_tag.get(tag).map(|entry| entry.message)
     }
 
-    /// Whether this message of this device came before, in whatever ciphertext.
-    pub(crate) fn has_message(&self, device: &DeviceKey, id: &MessageId) -> bool {
-        self.ids.contains(&(*id, short(device)))
+    /// Whether this message of this member came before, in whatever ciphertext, from whichever device.
+    pub(crate) fn has_message(&self, writer: &MemberKey, id: &MessageId) -> bool {
+        self.ids.contains(&(*id, short(writer)))
     }
 
     /// Remembers an inner ciphertext and, for messages that are confirmed, its id.
-    pub(crate) fn remember(&mut self, tag: [u8; 16], device: &DeviceKey, message: Option<MessageId>, now_ms: u64) {
-        let device = short(device);
+    pub(crate) fn remember(&mut self, tag: [u8; 16], writer: &MemberKey, message: Option<MessageId>, now_ms: u64) {
+        let writer = short(writer);
         if let Some(id) = message {
-            self.ids.insert((id, device));
+            self.ids.insert((id, writer));
         }
         let day = day(now_ms);
-        self.by_tag.insert(tag, Entry { message, device, day });
+        self.by_tag.insert(tag, Entry { message, writer, day });
+    }
+
+    /// Remembers a message that came as a copy, inside another one's ciphertext.
+    pub(crate) fn remember_message(&mut self, writer: &MemberKey, id: MessageId, now_ms: u64) {
+        let mut hasher = blake3::Hasher::new_derive_key("hob/1 seen copy");
+        hasher.update(writer.as_bytes());
+        hasher.update(&id.0);
+        let mut tag = [0; 16];
+        hasher.finalize_xof().fill(&mut tag);
+        self.remember(tag, writer, Some(id), now_ms);
     }
 
     /// Forgets what is older than 31 days.
@@ -74,17 +85,17 @@ impl Seen {
 }
 
 fn ids_of(by_tag: &HashMap<[u8; 16], Entry>) -> HashSet<(MessageId, [u8; 8])> {
-    by_tag.values().filter_map(|entry| entry.message.map(|id| (id, entry.device))).collect()
+    by_tag.values().filter_map(|entry| entry.message.map(|id| (id, entry.writer))).collect()
 }
 
 impl Serialize for Seen {
-    /// One text of 44 bytes each: tag, message id or zeros, device, day.
+    /// One text of 44 bytes each: tag, message id or zeros, writer, day.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut packed = Vec::with_capacity(self.by_tag.len() * ENTRY_BYTES);
         for (tag, entry) in &self.by_tag {
             packed.extend_from_slice(tag);
             packed.extend_from_slice(&entry.message.map_or([0; 16], |id| id.0));
-            packed.extend_from_slice(&entry.device);
+            packed.extend_from_slice(&entry.writer);
             packed.extend_from_slice(&entry.day.to_le_bytes());
         }
         crate::raw::serialize(&packed, serializer)
@@ -106,10 +117,10 @@ impl<'de> Deserialize<'de> for Seen {
 fn unpack(entry: &[u8]) -> Option<([u8; 16], Entry)> {
     let (tag, rest) = entry.split_first_chunk::<16>()?;
     let (message, rest) = rest.split_first_chunk::<16>()?;
-    let (device, day) = rest.split_first_chunk::<8>()?;
+    let (writer, day) = rest.split_first_chunk::<8>()?;
     let entry = Entry {
         message: Some(MessageId(*message)).filter(|id| id.0 != [0; 16]),
-        device: *device,
+        writer: *writer,
         day: u32::from_le_bytes(day.try_into().ok()?),
     };
     Some((*tag, entry))
@@ -121,7 +132,7 @@ mod tests {
 
     #[test]
     fn what_was_seen_is_remembered_for_31_days_and_over_a_restart() {
-        let (ada, bob) = (DeviceKey([1; 32]), DeviceKey([2; 32]));
+        let (ada, bob) = (MemberKey([1; 32]), MemberKey([2; 32]));
         let id = MessageId([3; 16]);
         let mut seen = Seen::default();
         seen.remember([4; 16], &ada, Some(id), 0);
@@ -132,7 +143,7 @@ mod tests {
         assert_eq!(seen.before(&[5; 16]), Some(None));
         assert_eq!(seen.before(&[6; 16]), None);
         assert!(seen.has_message(&ada, &id));
-        assert!(!seen.has_message(&bob, &id), "ids are a device's own");
+        assert!(!seen.has_message(&bob, &id), "ids are a member's own");
         seen.forget_old(31 * DAY_MS);
         assert!(seen.has_message(&ada, &id));
         seen.forget_old(32 * DAY_MS);

@@ -13,6 +13,9 @@ use serde::{Deserialize, Serialize};
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::contacts::{Peer, Person};
+use crate::devices::known::KnownList;
+use crate::devices::pairing::Pairing;
+use crate::devices::siblings::News;
 use crate::keys::Keys;
 use crate::outbox::Entry;
 use crate::seal::quote::Quote;
@@ -70,6 +73,18 @@ pub(crate) struct State {
     /// Tokens that the home box is to forget.
     #[serde(with = "crate::raw::list", default)]
     pub(crate) revoked: Vec<TokenHash>,
+    /// The newest device list of each member, the own one included.
+    #[serde(default)]
+    pub(crate) lists: Vec<KnownList>,
+    /// This device waits to be put into its member's list.
+    #[serde(default)]
+    pub(crate) pairing: Option<Pairing>,
+    /// Its member took this device out of the list.
+    #[serde(default)]
+    pub(crate) removed: bool,
+    /// Deliveries that siblings are to hear of.
+    #[serde(default)]
+    pub(crate) news: Vec<News>,
 }
 
 /// The home box.
@@ -139,6 +154,9 @@ pub(crate) struct ShownCode {
     #[serde(with = "crate::raw")]
     pub(crate) used_by: Option<DeviceKey>,
     pub(crate) used_ms: u64,
+    /// A device code: it makes a sibling, and no contact.
+    #[serde(default)]
+    pub(crate) for_device: bool,
 }
 
 /// One message of the history.
@@ -160,6 +178,9 @@ pub(crate) struct Item {
     /// No box keeps it, nor what confirms it.
     #[serde(default)]
     pub(crate) strict: bool,
+    /// The contact's devices that confirmed it.
+    #[serde(default, with = "crate::raw::list")]
+    pub(crate) by: Vec<DeviceKey>,
 }
 
 impl Item {
@@ -190,6 +211,8 @@ pub(crate) enum Standing {
     GivenUp { last_seen_ms: Option<u64> },
     /// Strict, and not confirmed within a minute.
     NobodyThere,
+    /// Sent by another device of this member, which has not told of a receipt yet.
+    Elsewhere,
 }
 
 impl State {
@@ -208,6 +231,10 @@ impl State {
             seen: Seen::default(),
             last_online_ms: 0,
             revoked: Vec::new(),
+            lists: Vec::new(),
+            pairing: None,
+            removed: false,
+            news: Vec::new(),
         }
     }
 

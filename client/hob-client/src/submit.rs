@@ -16,7 +16,7 @@ use crate::input::Link;
 use crate::keys::BUNDLE_CACHE;
 use crate::outbox::{OutBody, Sealed, Stage};
 use crate::output::{Notice, WakeReason};
-use crate::seal::inner::Inner;
+use crate::seal::inner::{Body, Inner};
 use crate::seal::middle::Middle;
 use crate::seal::{olm, outer};
 use crate::view::{MessageId, Refusal, WaitReason};
@@ -95,7 +95,7 @@ impl Client {
         let in_flight = self.run.requests.values();
         let in_flight = in_flight.filter(|(_, what)| matches!(what, What::Submit { to, .. } if to == device)).count();
         ordered
-            .filter(|entry| !(texts_wait && entry.is_text()))
+            .filter(|entry| !(texts_wait && entry.awaits_receipt()))
             .filter(|entry| !self.is_in_flight(&entry.id, device))
             .take(IN_FLIGHT_MAX.saturating_sub(in_flight))
             .map(|entry| entry.id)
@@ -140,8 +140,16 @@ impl Client {
         let ttl =
             left_ms.map_or(limits.ttl_max, |left| Duration::from_millis(left).max(limits.ttl_min).min(limits.ttl_max));
         let urgency = match entry.body {
-            OutBody::Back | OutBody::Text { .. } => Urgency::Wake,
-            OutBody::Receipt { .. } | OutBody::Retry { .. } => Urgency::Quiet,
+            OutBody::Back | OutBody::Text { .. } | OutBody::Hello | OutBody::Copies { history: false, .. } => {
+                Urgency::Wake
+            }
+            OutBody::Receipt { .. }
+            | OutBody::Retry { .. }
+            | OutBody::List
+            | OutBody::Farewell
+            | OutBody::Sync { .. }
+            | OutBody::Copies { .. }
+            | OutBody::Deliveries { .. } => Urgency::Quiet,
         };
         let what = What::Submit { id: *id, to: *to, token: token.hash() };
         let body = ClientBody::Submit { token, envelope, ttl, urgency, online_only };
@@ -184,7 +192,12 @@ impl Client {
 
     /// Encrypts an entry once: by the session that the other side used last, or by a new one.
     fn encrypt(&mut self, id: &MessageId, to: &DeviceKey, bundle: &Bundle) -> Result<(), Hindrance> {
-        let introduction = self.introduction_for(to);
+        let Some(body) = self.body_of(id, to) else { return Ok(()) };
+        let mut introduction = self.introduction_for(to);
+        if let (Some(introduction), Body::List { .. }) = (&mut introduction, &body) {
+            // Once is enough.
+            introduction.list.clear();
+        }
         let me = (self.state.keys.device_key(), self.state.keys.member_key());
         let Some(entry) = self.state.outbox.iter().find(|entry| entry.id == *id && entry.to == *to) else {
             return Ok(());
@@ -200,7 +213,8 @@ impl Client {
             introduction,
             has_your_token: peer.their_token.is_some(),
             strict: entry.strict,
-            body: entry.to_body(),
+            also_to: entry.also_to.clone(),
+            body,
         };
         if peer.sessions.is_empty() || peer.fresh_session {
             let session = olm::outbound(&self.state.keys.olm, &bundle.record.olm_identity, &bundle.olm_fallback)

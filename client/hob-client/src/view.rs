@@ -87,6 +87,8 @@ pub struct Message {
     pub path: Path,
     /// How it stands; received ones are delivered.
     pub status: MessageStatus,
+    /// Where the contact has several devices: those that confirmed it, or the one that wrote it, by their names.
+    pub devices: Vec<String>,
 }
 
 impl fmt::Debug for Message {
@@ -104,6 +106,7 @@ impl fmt::Debug for Message {
             quote,
             path,
             status,
+            devices: _,
         } = self;
         f.debug_struct("Message")
             .field("id", id)
@@ -196,6 +199,8 @@ pub enum WaitReason {
     WrongBox,
     /// The contact's keys are others than those that were verified.
     KeysChanged,
+    /// Another device of this member sends it, and has not told of a receipt yet.
+    OnAnotherDevice,
 }
 
 impl WaitReason {
@@ -212,6 +217,7 @@ impl WaitReason {
             Self::BoxForgot => "the contact's box lost its memory and waits for the contact's device",
             Self::WrongBox => "another box answers at the address of the contact's",
             Self::KeysChanged => "the contact's keys have changed: compare the safety numbers, then confirm them",
+            Self::OnAnotherDevice => "another device of yours sends it",
         }
     }
 }

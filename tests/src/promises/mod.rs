@@ -8,6 +8,7 @@
 //! - `running`: the box as a service: ports handed over, the watchdog, restarting in place.
 //! - `telling`: it says so: quotas, restarts, figures.
 
+mod devices;
 mod doctor;
 mod json;
 mod keeping;

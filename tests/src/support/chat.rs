@@ -1,6 +1,6 @@
 //! Runs `hob-chat`.
 
-use std::io::Write;
+use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
@@ -82,6 +82,29 @@ impl Person {
     /// Adds somebody's code.
     pub fn add(&self, code: &str, name: &str) {
         self.ok(&["contact", "add", code, "--as", name]);
+    }
+
+    /// A further device of this person, by a code that this device shows.
+    pub fn add_device(&self, name: &str) -> Self {
+        let mut showing =
+            self.command(&["device", "add", "--code"]).stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut code = String::new();
+        BufReader::new(showing.stdout.as_mut().unwrap()).read_line(&mut code).unwrap();
+        let device = Self::new();
+        device.ok(&["device", "join", code.trim(), "--name", name]);
+        assert!(showing.wait().unwrap().success());
+        device
+    }
+
+    /// The names of this person's devices.
+    pub fn devices(&self) -> Vec<String> {
+        self.json(&["device", "list"]).iter().map(|device| device["name"].as_str().unwrap().to_owned()).collect()
+    }
+
+    /// The texts of a conversation, in the order of their writing.
+    pub fn history(&self, name: &str) -> Vec<String> {
+        let last = self.json(&["history", name, "--last", "999"]);
+        last.iter().map(|message| message["text"].as_str().unwrap().to_owned()).collect()
     }
 
     /// Everything that `receive` prints.

@@ -36,11 +36,20 @@ fn print(session: &Session, code: &str, bare: bool) -> Result<(), ChatError> {
         let use_before = time::rfc3339(now_ms().saturating_add(first_use_ms));
         return session.out.object(&json!({ "code": code, "use_before": use_before }));
     }
+    show_code(session, code, "code.png", bare)?;
+    if !bare {
+        session.out.notice("for one person's device, within 24 hours: hob-chat contact add CODE --as NAME");
+    }
+    Ok(())
+}
+
+/// A code as QR code where there is a terminal for it, and as text.
+pub fn show_code(session: &Session, code: &str, file: &str, bare: bool) -> Result<(), ChatError> {
     if let Some(terminal) = session.out.terminal().filter(|_| !bare) {
         match Qr::of(code.as_bytes()) {
             Some(qr) if qr.fits(terminal) => session.out.line(&qr.text())?,
             Some(qr) => {
-                let path = session.file("code.png");
+                let path = session.file(file);
                 qr.write_png(&path)?;
                 let (columns, rows) = qr.cells();
                 session.out.notice(&format!(
@@ -52,11 +61,7 @@ fn print(session: &Session, code: &str, bare: bool) -> Result<(), ChatError> {
             None => {}
         }
     }
-    session.out.line(code)?;
-    if !bare {
-        session.out.notice("for one person's device, within 24 hours: hob-chat contact add CODE --as NAME");
-    }
-    Ok(())
+    session.out.line(code)
 }
 
 /// Makes whoever showed a code a contact.

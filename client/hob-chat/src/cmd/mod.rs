@@ -2,6 +2,7 @@
 
 mod contact;
 mod contacts;
+pub mod device;
 mod export;
 pub mod first_run;
 pub mod forget;
@@ -43,6 +44,11 @@ async fn dispatch(session: &Session, job: Job) -> Result<Ending, ChatError> {
         Job::Remove { name } => people::remove(session, &name).await,
         Job::Block { name } => people::block(session, &name).await,
         Job::Unblock { name } => people::unblock(session, &name).await,
+        Job::DeviceAdd { bare } => device::add(session, bare).await,
+        Job::DeviceJoin { code, name } => device::join(session, &code, &name).await,
+        Job::DeviceList => device::list(session).await,
+        Job::DeviceRename { name, new_name } => device::rename(session, &name, &new_name).await,
+        Job::DeviceRemove { name } => device::remove(session, &name).await,
         Job::Contacts => contacts::run(session).await,
         Job::Requests => requests::list(session).await,
         Job::Accept { id, name } => requests::accept(session, &id, name.as_deref()).await,

@@ -77,7 +77,7 @@ pub async fn unblock(session: &Session, name: &str) -> Result<Ending, ChatError>
 }
 
 /// Does it, and waits until the home box knows, or cannot be told now.
-async fn change(
+pub async fn change(
     session: &Session,
     what: impl FnOnce(&mut Client, u64, &mut dyn CryptoRng) -> Result<Outputs, CommandError>,
 ) -> Result<(), ChatError> {
@@ -86,7 +86,7 @@ async fn change(
     session.settle().await
 }
 
-fn told(session: &Session, key: &str, value: &str, line: &str) -> Result<Ending, ChatError> {
+pub fn told(session: &Session, key: &str, value: &str, line: &str) -> Result<Ending, ChatError> {
     if session.out.json() {
         session.out.object(&json!({ key: value }))?;
     } else {

@@ -1,6 +1,6 @@
 //! One command's view of the engine: where its lines go, what it is told meanwhile, and how it waits.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::ops::Deref;
 use std::rc::Rc;
@@ -28,6 +28,7 @@ pub struct Session {
     notices: RefCell<mpsc::UnboundedReceiver<Notice>>,
     delivered: RefCell<BTreeSet<MessageId>>,
     join_refused: RefCell<Option<Refusal>>,
+    synced: Cell<bool>,
     changes: watch::Receiver<u64>,
 }
 
@@ -48,6 +49,7 @@ impl Session {
             notices: RefCell::new(engine.listen()),
             delivered: RefCell::default(),
             join_refused: RefCell::default(),
+            synced: Cell::default(),
             changes: engine.changed.subscribe(),
         }
     }
@@ -67,6 +69,11 @@ impl Session {
         self.join_refused.borrow().clone()
     }
 
+    /// Whether another device of this member has told all that it knows, while this command ran.
+    pub const fn is_synced(&self) -> bool {
+        self.synced.get()
+    }
+
     /// Tells the person what happened meanwhile.
     pub fn tell(&self) {
         while let Ok(notice) = self.notices.borrow_mut().try_recv() {
@@ -74,7 +81,10 @@ impl Session {
                 Notice::Delivered { message, .. } => {
                     self.delivered.borrow_mut().insert(*message);
                 }
-                Notice::JoinRefused { why } => *self.join_refused.borrow_mut() = Some(why.clone()),
+                Notice::DeviceSynced => self.synced.set(true),
+                Notice::JoinRefused { why } | Notice::DeviceCodeRefused { why } => {
+                    *self.join_refused.borrow_mut() = Some(why.clone())
+                }
                 _ => {}
             }
             if let Some(line) = show::notice::line(&notice, &self.engine.inner.borrow().spoken_for) {

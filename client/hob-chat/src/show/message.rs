@@ -20,7 +20,10 @@ pub fn history_line(message: &Message, now_ms: u64) -> String {
     match message.direction {
         Direction::Received => received_line(message, now_ms),
         Direction::Sent => {
-            format!("{}  ({})", line("you", message, now_ms), status(&message.status, &message.contact, now_ms))
+            let names: Vec<String> = message.devices.iter().map(|name| escape_line(name)).collect();
+            let devices = if names.is_empty() { String::new() } else { format!(" ({})", names.join(", ")) };
+            let status = status(&message.status, &message.contact, now_ms);
+            format!("{}  ({status}{devices})", line("you", message, now_ms))
         }
     }
 }
@@ -159,6 +162,7 @@ pub struct HistoryObject<'a> {
     sent_at: String,
     id: String,
     status: &'static str,
+    devices: &'a [String],
     sent_again: u32,
     expires_at: Option<String>,
     reply_to: Option<Value>,
@@ -175,6 +179,7 @@ impl<'a> HistoryObject<'a> {
             sent_at: time::rfc3339(message.sent_at_ms),
             id: message.id.to_string(),
             status: status_word(&message.status),
+            devices: &message.devices,
             sent_again: sent_again(&message.status),
             expires_at: message.expires_at_ms.map(time::rfc3339),
             reply_to: message.quote.as_ref().map(quote_object),
@@ -201,6 +206,7 @@ mod tests {
             quote: None,
             path: Path::Box,
             status: MessageStatus::Delivered,
+            devices: Vec::new(),
         }
     }
 

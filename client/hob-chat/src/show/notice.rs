@@ -19,6 +19,10 @@ pub fn line(notice: &Notice, spoken_for: &BTreeSet<MessageId>) -> Option<String>
         | Notice::Kept { .. }
         | Notice::Delivered { .. }
         | Notice::Waiting { .. }
+        | Notice::DeviceCodeReady
+        | Notice::DeviceCodeRefused { .. }
+        | Notice::DevicePaired { .. }
+        | Notice::DeviceSynced
         | Notice::CodeReady { .. } => return None,
         Notice::Refused { contact, message, why } => {
             if spoken_for.contains(message) {
@@ -66,6 +70,28 @@ pub fn line(notice: &Notice, spoken_for: &BTreeSet<MessageId>) -> Option<String>
              then compare numbers (hob-chat verify {0}), or add a fresh code with --replace",
             escape_line(contact)
         )),
+        Notice::DevicesChanged { contact, added, removed } => {
+            format!("{} {}", escape_line(contact), changed(added, removed))
+        }
+        Notice::OwnDevicesChanged { added, removed } => format!("your devices: you {}", changed(added, removed)),
+        Notice::DeviceListExpired { contact } => format!(
+            "the device list of {} has not been renewed for a month; messages go to the devices that are known",
+            escape_line(contact)
+        ),
+        Notice::OwnDevicesDisagree => loud(
+            "TWO LISTS OF YOUR DEVICES DENY EACH OTHER: your member key is in use on two devices, one of which may not be \
+             yours. See `hob-chat device list`, and remove what you do not know",
+        ),
+        Notice::ThisDeviceRemoved => loud(
+            "THIS DEVICE WAS REMOVED from your list on another one. Nothing is sent or received here any more; the history \
+             stays. If that was not you, look after the device that holds your member key",
+        ),
+        Notice::DeviceAdded { name } => format!("{} is a device of yours now", escape_line(name)),
+        Notice::DeviceCodeUsedTwice { name } => loud(&format!(
+            "A DEVICE CODE OF YOURS WAS USED TWICE: the second device{} was refused. Somebody else has seen it; look at \
+             `hob-chat device list`, and remove what is not yours",
+            if name.is_empty() { String::new() } else { format!(", {},", escape_line(name)) },
+        )),
         Notice::BadBundle { contact, why } => loud(&format!(
             "the box of {} handed out keys that are not good ({}). Nothing is sent to them. If they have expired: check \
              this device's clock, or wait until {0} has been online",
@@ -101,6 +127,16 @@ pub fn line(notice: &Notice, spoken_for: &BTreeSet<MessageId>) -> Option<String>
         Notice::Unreadable => "something came that this device cannot open".to_owned(),
     };
     Some(text)
+}
+
+/// "has a new device: laptop; and no more: phone"
+fn changed(added: &[String], removed: &[String]) -> String {
+    let names = |names: &[String]| names.iter().map(|name| escape_line(name)).collect::<Vec<_>>().join(", ");
+    match (added.is_empty(), removed.is_empty()) {
+        (false, true) => format!("added a device: {}", names(added)),
+        (true, _) => format!("removed a device: {}", names(removed)),
+        (false, false) => format!("added a device: {}; and removed one: {}", names(added), names(removed)),
+    }
 }
 
 fn loud(text: &str) -> String {

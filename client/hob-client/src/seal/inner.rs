@@ -7,7 +7,9 @@ use hob_protocol::ids::{DeliveryToken, DeviceKey};
 use prost::Message as _;
 use zeroize::Zeroizing;
 
+use super::devices::{self, Copied, Delivery, Hello, Sync};
 use super::quote::Quote;
+use crate::devices::list::DEVICES_MAX;
 use crate::view::MessageId;
 
 /// Ids in one receipt.
@@ -19,6 +21,8 @@ pub const RETRY_HASHES_MAX: usize = 256;
 /// The messages as they are serialised (Protocol Buffers).
 #[allow(missing_docs, reason = "documented on the checked types beside it")]
 pub mod wire {
+    pub use crate::seal::devices::wire as devices;
+
     /// A new field number is for a new meaning: unknown ones are ignored by older clients.
     #[derive(Clone, PartialEq, prost::Message)]
     #[prost(skip_debug)]
@@ -47,7 +51,10 @@ pub mod wire {
         pub has_your_token: bool,
         #[prost(bool, tag = "11")]
         pub strict: bool,
-        #[prost(oneof = "Body", tags = "20, 21, 22, 23")]
+        /// First 8 bytes of the recipient's other device keys to which the same message goes.
+        #[prost(bytes = "vec", repeated, tag = "12")]
+        pub also_to: Vec<Vec<u8>>,
+        #[prost(oneof = "Body", tags = "20, 21, 22, 23, 30, 31, 32, 33, 34")]
         pub body: Option<Body>,
     }
 
@@ -62,6 +69,16 @@ pub mod wire {
         Back(Back),
         #[prost(message, tag = "23")]
         Retry(Retry),
+        #[prost(message, tag = "30")]
+        List(devices::List),
+        #[prost(message, tag = "31")]
+        Hello(devices::Hello),
+        #[prost(message, tag = "32")]
+        Sync(devices::Sync),
+        #[prost(message, tag = "33")]
+        Copies(devices::Copies),
+        #[prost(message, tag = "34")]
+        Deliveries(devices::Deliveries),
     }
 
     #[derive(Clone, PartialEq, prost::Message)]
@@ -100,8 +117,7 @@ pub mod wire {
     pub struct Introduction {
         #[prost(bytes = "vec", tag = "1")]
         pub mac: Vec<u8>,
-        #[prost(bytes = "vec", tag = "2")]
-        pub record: Vec<u8>,
+        // 2 was the bare device record.
         #[prost(bytes = "vec", tag = "3")]
         pub token: Vec<u8>,
         #[prost(bytes = "vec", tag = "4")]
@@ -110,6 +126,8 @@ pub mod wire {
         pub addresses: Vec<String>,
         #[prost(string, tag = "6")]
         pub name: String,
+        #[prost(bytes = "vec", tag = "10")]
+        pub list: Vec<u8>,
     }
 }
 
@@ -137,6 +155,27 @@ pub enum Body {
         /// BLAKE3 of each; at most [`RETRY_HASHES_MAX`].
         inner_hashes: Vec<[u8; 32]>,
     },
+    /// The writer's member has these devices.
+    List {
+        /// Serialised; checked by [`crate::devices::list`].
+        list: Vec<u8>,
+    },
+    /// To the device that shows a device code: a new device asks to be put into the list.
+    Hello(Hello),
+    /// Between siblings: what is known of contacts.
+    Sync(Sync),
+    /// Between siblings: messages that the other has not.
+    Copies {
+        /// At most [`super::devices::PARTS_MAX`].
+        copies: Vec<Copied>,
+        /// They were shown on another device before.
+        history: bool,
+    },
+    /// Between siblings: what was confirmed.
+    Deliveries {
+        /// At most [`super::devices::PARTS_MAX`].
+        deliveries: Vec<Delivery>,
+    },
 }
 
 /// What comes with every message until the first answer, and with answers until they are known to have come.
@@ -144,8 +183,9 @@ pub enum Body {
 pub struct Introduction {
     /// Keyed by the introduction token; `None` in answers.
     pub mac: Option<[u8; 32]>,
-    /// The writer's device record, serialised; checked by [`crate::record`].
-    pub record: Vec<u8>,
+    /// The writer's device list, serialised; checked by [`crate::devices::list`]. Empty where the body is one, and from a
+    /// device that is in no list yet.
+    pub list: Vec<u8>,
     /// A token granted at the writer's box for the recipient's device.
     pub token: DeliveryToken,
     /// The writer's box's address record, serialised; may be empty.
@@ -177,6 +217,9 @@ pub struct Inner {
     pub has_your_token: bool,
     /// No box may keep it, nor what confirms it.
     pub strict: bool,
+    /// The recipient's other devices to which the same message goes, by the first 8 bytes of their keys, at most sixteen:
+    /// to those the recipient need not forward it.
+    pub also_to: Vec<[u8; 8]>,
     /// What it says.
     pub body: Body,
 }
@@ -193,14 +236,25 @@ pub(super) fn exact<const N: usize>(what: &'static str, bytes: &[u8]) -> Result<
     bytes.try_into().map_err(|_| InnerError { what })
 }
 
+pub(super) fn text_to_wire(text: &str, view_once: bool, quote: Option<&Quote>) -> wire::Text {
+    let (quoted, excerpt) = quote.map(Quote::to_wire).unwrap_or_default();
+    wire::Text { text: text.to_owned(), view_once, quoted, excerpt }
+}
+
 impl Inner {
+    /// The writer's device list, wherever it stands.
+    pub fn list(&self) -> Option<&[u8]> {
+        let introduced = self.introduction.as_ref().map(|introduction| &introduction.list[..]);
+        match &self.body {
+            Body::List { list } => Some(list),
+            _ => introduced.filter(|list| !list.is_empty()),
+        }
+    }
+
     /// As Olm's plaintext.
     pub fn encode(&self) -> Zeroizing<Vec<u8>> {
         let body = match &self.body {
-            Body::Text { text, view_once, quote } => {
-                let (quoted, excerpt) = quote.as_ref().map(Quote::to_wire).unwrap_or_default();
-                wire::Body::Text(wire::Text { text: text.to_string(), view_once: *view_once, quoted, excerpt })
-            }
+            Body::Text { text, view_once, quote } => wire::Body::Text(text_to_wire(text, *view_once, quote.as_ref())),
             Body::Receipt { ids } => {
                 wire::Body::Receipt(wire::Receipt { ids: ids.iter().map(|id| id.0.to_vec()).collect() })
             }
@@ -208,6 +262,13 @@ impl Inner {
             Body::Retry { inner_hashes } => {
                 wire::Body::Retry(wire::Retry { inner_hashes: inner_hashes.iter().map(|hash| hash.to_vec()).collect() })
             }
+            Body::List { list } => wire::Body::List(wire::devices::List { list: list.clone() }),
+            Body::Hello(Hello { record, name }) => {
+                wire::Body::Hello(wire::devices::Hello { record: record.clone(), name: name.clone() })
+            }
+            Body::Sync(sync) => wire::Body::Sync(sync.to_wire()),
+            Body::Copies { copies, history } => wire::Body::Copies(devices::copies_to_wire(copies, *history)),
+            Body::Deliveries { deliveries } => wire::Body::Deliveries(devices::deliveries_to_wire(deliveries)),
         };
         let inner = wire::Inner {
             sender_device: self.sender.0.to_vec(),
@@ -221,6 +282,7 @@ impl Inner {
             introduction: self.introduction.as_ref().map(Introduction::to_wire),
             has_your_token: self.has_your_token,
             strict: self.strict,
+            also_to: self.also_to.iter().map(|device| device.to_vec()).collect(),
             body: Some(body),
         };
         Zeroizing::new(inner.encode_to_vec())
@@ -255,7 +317,16 @@ impl Inner {
                     .collect::<Result<_, _>>()?,
             },
             wire::Body::Retry(_) => return Err(InnerError { what: "a retry request" }),
+            wire::Body::List(list) => Body::List { list: list.list },
+            wire::Body::Hello(hello) => Body::Hello(Hello { record: hello.record, name: hello.name }),
+            wire::Body::Sync(sync) => Body::Sync(Sync::from_wire(sync)?),
+            wire::Body::Copies(copies) => devices::copies_from_wire(copies)?,
+            wire::Body::Deliveries(deliveries) => devices::deliveries_from_wire(deliveries)?,
         };
+        if inner.also_to.len() > DEVICES_MAX {
+            return Err(InnerError { what: "the recipient's other devices" });
+        }
+        let also_to = inner.also_to.iter().map(|device| exact("a recipient's other device", device));
         Ok(Self {
             sender: DeviceKey(exact("the sender", &inner.sender_device)?),
             recipient: DeviceKey(exact("the recipient", &inner.recipient_device)?),
@@ -266,6 +337,7 @@ impl Inner {
             introduction: inner.introduction.map(Introduction::from_wire).transpose()?,
             has_your_token: inner.has_your_token,
             strict: inner.strict,
+            also_to: also_to.collect::<Result<_, _>>()?,
             body,
         })
     }
@@ -275,7 +347,7 @@ impl Introduction {
     fn to_wire(&self) -> wire::Introduction {
         wire::Introduction {
             mac: self.mac.map(|mac| mac.to_vec()).unwrap_or_default(),
-            record: self.record.clone(),
+            list: self.list.clone(),
             token: self.token.expose().to_vec(),
             address_record: self.address_record.clone(),
             addresses: self.addresses.iter().map(ToString::to_string).collect(),
@@ -296,7 +368,7 @@ impl Introduction {
         };
         Ok(Self {
             mac,
-            record: introduction.record,
+            list: introduction.list,
             token: DeliveryToken(exact("a delivery token", &introduction.token)?),
             address_record: introduction.address_record,
             addresses,
@@ -321,7 +393,7 @@ mod tests {
             ttl: Some(Duration::from_secs(600)),
             introduction: Some(Introduction {
                 mac: Some([6; 32]),
-                record: vec![7; 9],
+                list: vec![7; 9],
                 token: DeliveryToken([8; 32]),
                 address_record: vec![9],
                 addresses: vec![Address::parse("a.example:1").unwrap()],
@@ -329,6 +401,7 @@ mod tests {
             }),
             has_your_token: true,
             strict: true,
+            also_to: vec![[9; 8]],
             body: Body::Text {
                 text: Zeroizing::new("supper at eight".to_owned()),
                 view_once: true,

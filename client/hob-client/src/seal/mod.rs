@@ -2,6 +2,7 @@
 //!
 //! # Layout
 //! - [`inner`]: the plaintext: who, to whom, message id, text or receipt, first contact's extras.
+//! - [`devices`]: what a member's devices say to each other, inside the plaintext.
 //! - [`quote`]: which message a text answers, inside the plaintext.
 //! - [`olm`]: its encryption between two devices; the sender keeps this *inner ciphertext* until the receipt.
 //! - [`middle`]: sender device, kind and session id around it, by which the receiver finds the session.
@@ -33,6 +34,8 @@
 //!     ttl: None,
 //!     introduction: None,
 //!     has_your_token: true,
+//!     strict: false,
+//!     also_to: Vec::new(),
 //!     body: inner::Body::Text { text: "supper at eight".to_owned().into(), view_once: false, quote: None },
 //! };
 //! let mut session = olm::outbound(&adas_account, &bobs_account.curve25519_key().to_bytes(), &fallback)?;
@@ -52,6 +55,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+pub mod devices;
 pub mod inner;
 pub mod middle;
 pub mod olm;

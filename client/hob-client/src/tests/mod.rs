@@ -6,12 +6,14 @@
 //! - [`waiting`]: long absences, simulated day by day. [`strict`]: what no box may keep.
 //! - [`healing`]: lost state and new keys, from both sides.
 //! - [`chaos`]: bad days at random, replayed by their seed.
+//! - [`devices`]: several devices of one member: added, removed, and what each of them has.
 //! - [`kills`]: a kill between any two outputs. [`strangers`]: wrong boxes, forged bundles and envelopes.
 //! - [`people`]: contacts renamed, removed and blocked, codes withdrawn.
 //! - [`vectors`]: the bytes that clients in other languages are held to.
 
 mod again;
 mod chaos;
+mod devices;
 mod healing;
 mod kills;
 mod naive_box;

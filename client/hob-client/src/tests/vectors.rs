@@ -14,6 +14,7 @@ use zeroize::Zeroizing;
 
 use crate::bundle::{Bundle, Expected};
 use crate::contacts::conversation;
+use crate::devices::list::{DeviceList, LIST_LIFE_S, Listed};
 use crate::introduce::introduction_mac;
 use crate::record::DeviceRecord;
 use crate::seal::inner::{Body, Inner, Introduction};
@@ -53,6 +54,18 @@ fn record() -> DeviceRecord {
     DeviceRecord::sign(&member, &device, OLM_IDENTITY, home_box)
 }
 
+fn list() -> DeviceList {
+    DeviceList {
+        member_key: member(0x33),
+        version: 1_780_000_000,
+        previous: [0; 32],
+        made_at_s: 1_780_000_000,
+        expires_at_s: 1_780_000_000 + LIST_LIFE_S,
+        devices: vec![Listed { record: record(), name: "phone".to_owned() }],
+        revoked: vec![device(0x25)],
+    }
+}
+
 fn bundle() -> Bundle {
     let public = outer::prekey_public(&Zeroizing::new(PREKEY_SEED));
     Bundle {
@@ -75,7 +88,7 @@ fn inner() -> Inner {
         ttl: Some(Duration::from_secs(600)),
         introduction: Some(Introduction {
             mac: Some(introduction_mac(&DeliveryToken([0x67; 32]), &device(0x23), &device(0x22))),
-            record: record().encode(),
+            list: list().sign(&SigningKey::from_bytes(&[0x33; 32])).to_vec(),
             token: DeliveryToken([0x68; 32]),
             address_record: Vec::new(),
             addresses: vec![Address::parse("box.example:8443").unwrap()],
@@ -83,6 +96,7 @@ fn inner() -> Inner {
         }),
         strict: false,
         has_your_token: false,
+        also_to: vec![[0x24; 8]],
         body: Body::Text { text: "supper at eight".to_owned().into(), view_once: false, quote: None },
     }
 }
@@ -105,6 +119,15 @@ fn computed(printed: &Map<String, Value>) -> Map<String, Value> {
             "bytes": hex(record.encode()),
         }),
     );
+    let signed = list().sign(&SigningKey::from_bytes(&[0x33; 32]));
+    assert_eq!(DeviceList::open(&signed), Ok(list()));
+    add(
+        "device_list",
+        json!({
+            "version": list().version, "made_at_s": list().made_at_s, "expires_at_s": list().expires_at_s,
+            "name": "phone", "hash": hex(DeviceList::hash_of(&signed)), "bytes": hex(&signed),
+        }),
+    );
     let signed = bundle.sign(&SigningKey::from_bytes(&[0x22; 32]));
     let expected = Expected {
         member_key: &record.member_key,
@@ -112,6 +135,7 @@ fn computed(printed: &Map<String, Value>) -> Map<String, Value> {
         home_box: &record.home_box,
         olm_identity: None,
         generation: 0,
+        is_listed: false,
     };
     assert_eq!(Bundle::open(&signed, expected, 0).as_ref(), Ok(&bundle));
     add(

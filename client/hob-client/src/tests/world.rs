@@ -139,6 +139,32 @@ impl World {
 
     // What people do.
 
+    /// A new device of whoever uses device `of`, paired by a code that was shown there.
+    pub fn pair(&mut self, of: usize, name: &str) -> usize {
+        let now_ms = self.now_ms;
+        let outputs = self.devices[of].client.add_device(now_ms, &mut self.rng).unwrap();
+        self.carry_out(of, outputs);
+        self.run();
+        let code = self.devices[of].client.device_code().expect("the box gave a ticket");
+        let device = self.add_device();
+        let outputs = self.devices[device].client.join_as_device(now_ms, &mut self.rng, &code, name).unwrap();
+        self.carry_out(device, outputs);
+        self.run();
+        self.pass(5_000);
+        device
+    }
+
+    pub fn names(&self, who: usize) -> Vec<String> {
+        self.devices[who].client.devices().into_iter().map(|device| device.name).collect()
+    }
+
+    pub fn remove(&mut self, who: usize, name: &str) {
+        let now_ms = self.now_ms;
+        let outputs = self.devices[who].client.remove_device(now_ms, &mut self.rng, name).unwrap();
+        self.carry_out(who, outputs);
+        self.pass(5_000);
+    }
+
     pub fn add(&mut self, who: usize, whose: usize, name: &str) {
         let now_ms = self.now_ms;
         let code = self.devices[whose].client.show_contact_code(now_ms, &mut self.rng).unwrap();
