@@ -24,6 +24,10 @@ impl Prefix {
             IpAddr::V6(v6) => Self((u128::from(v6) >> 64) as u64),
         }
     }
+
+    pub(crate) const fn bytes(self) -> [u8; 8] {
+        self.0.to_le_bytes()
+    }
 }
 
 impl std::fmt::Debug for Prefix {

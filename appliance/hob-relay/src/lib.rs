@@ -21,8 +21,10 @@
 //! - `expiry`: deadlines and sweeps; [`timer`]: all wake-ups; [`clock`]: box time and ledger time.
 //! - `mailbox`: what is known of a device; `ledger`: the state from its events; [`event`]: those events.
 //! - [`web`]: single requests and watchers, for those who hold no socket.
+//! - [`activity`]: what was refused lately, against the last day: the keeper's "nothing unusual".
 //! - [`gate`]: how many connections one address may open; [`status`]: counters; [`admin`]: what the keeper may ask.
 
+pub mod activity;
 pub mod admin;
 mod admit;
 mod bundle;

@@ -95,12 +95,13 @@ refused meanwhile. SIGUSR2 does the same, and so does `systemctl reload hob`.
 
 With --json: {\"from_version\":…,\"to_version\":…,\"connections_told\":n,\"ready_after_ms\":n}")]
     Restart(Look),
-    /// Say how the box stands, in one line
+    /// Say how the box stands, in one line, and what is unusual
     #[command(after_help = "\
 With --json, one object; counters run since the start: pending, pending_bytes, accepted (taken for
 keeping), delivered, expired, online_only, duplicates, pushed, refused, members, devices, connected,
 senders, windows, windows_with_body_key, lost_windows, damaged_records, generation, bytes_on_disk,
-storing_fails, memory_bytes, uptime_s, last_stop (how the run before this one ended)")]
+storing_fails, memory_bytes, uptime_s, last_stop (how the run before this one ended),
+unusual: [{\"kind\":\"token\"|\"join\"|\"proof\"|\"handshake\"|\"fetch\",\"last_hour\":n,\"day_before\":n,\"text\":…}]")]
     Status(Look),
     /// Check every record of a stopped box's log, changing nothing
     #[command(after_help = "\

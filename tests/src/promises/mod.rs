@@ -6,7 +6,7 @@
 //! - `doctor`: what the keeper is told when something is wrong, each thing provoked.
 //! - `json`: the same for those who cannot hold a socket.
 //! - `running`: the box as a service: ports handed over, the watchdog, restarting in place.
-//! - `telling`: it says so: quotas, restarts, figures.
+//! - `telling`: it says so: quotas, restarts, figures; `unusual`: what somebody tried, and no address.
 
 mod devices;
 mod doctor;
@@ -15,3 +15,4 @@ mod keeping;
 mod running;
 mod talking;
 mod telling;
+mod unusual;

@@ -131,12 +131,24 @@ impl Wire {
         Self::connect_with(&tls(), address).await.expect("the box takes connections")
     }
 
+    /// The same from another address of this machine: all of 127.0.0.0/8 are its own.
+    pub async fn connect_from(from: [u8; 4], address: SocketAddr) -> Self {
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        socket.bind((from, 0).into()).unwrap();
+        let stream = socket.connect(address).await.unwrap();
+        let stream = tls().connect(ServerName::try_from("hob.invalid").unwrap(), stream).await.unwrap();
+        Self::over(stream, address).await.expect("the box takes connections")
+    }
+
     /// The same with a connector that is used again.
     ///
     /// # Errors
     /// If the connection does not come about.
     pub async fn connect_with(connector: &TlsConnector, address: SocketAddr) -> Result<Self, Error> {
-        let stream = handshake_with(connector, address).await?;
+        Self::over(handshake_with(connector, address).await?, address).await
+    }
+
+    async fn over(stream: TlsStream<TcpStream>, address: SocketAddr) -> Result<Self, Error> {
         let (_, tls) = stream.get_ref();
         let exporter = tls.export_keying_material([0; 32], EXPORTER_LABEL, None).map(Exporter).unwrap();
         let mut request = format!("wss://{address}/v1/socket").into_client_request()?;
@@ -233,6 +245,16 @@ impl Wire {
             return body;
         }
         self.frame().await.expect("the box stays").body
+    }
+
+    /// The next refusal; what comes before it is dropped.
+    pub async fn unasked_error(&mut self) -> ServerBody {
+        loop {
+            let body = self.unasked().await;
+            if matches!(body, ServerBody::Error { .. }) {
+                return body;
+            }
+        }
     }
 
     /// Waits for the end of the connection; the last error that was told, if one was.

@@ -23,6 +23,7 @@ use crate::control::{Control, StartStory, routes, socket};
 use crate::engine::{self, Engine, EngineOptions};
 use crate::failure::Failure;
 use crate::last_stop::Why;
+use crate::net::witness::Watch;
 use crate::sockets::Sockets;
 use crate::{identity, last_stop, logging, net, service};
 
@@ -227,6 +228,7 @@ impl Running {
             listening_on,
             metrics: metrics.as_ref().map(|(_, bound)| *bound),
             start: Arc::new(start),
+            watch: Watch::begin(engine.clocks()).map_err(|error| Failure::of(&error))?,
             program: Arc::clone(program),
             again: Arc::new(Notify::new()),
             stopping: Arc::new(AtomicBool::new(false)),
@@ -238,8 +240,8 @@ impl Running {
             let server = axum::serve(listener, routes::health(control.clone()));
             tokio::spawn(server.with_graceful_shutdown(is_true(ended)).into_future());
         }
-        let endpoint =
-            net::Endpoint::new(engine.clone(), config.gate.to_rules()).map_err(|error| Failure::of(&error))?;
+        let endpoint = net::Endpoint::new(engine.clone(), config.gate.to_rules(), Arc::clone(&control.watch))
+            .map_err(|error| Failure::of(&error))?;
         let members = tokio::spawn(async move {
             if let Err(error) = net::serve(endpoint, listeners).await {
                 tracing::error!(%error, "the port cannot be served");

@@ -1,4 +1,4 @@
-//! `hob status`: how the box stands.
+//! `hob status`: how the box stands, and below it, if anything is unusual, a sentence for each such thing.
 
 use std::time::Duration;
 
@@ -19,14 +19,16 @@ pub fn run(args: &Look) -> Result<(), Failure> {
     if args.json {
         return say_json(&view);
     }
-    say(&line(&view))
+    say(&line(&view))?;
+    view.unusual.iter().try_for_each(|unusual| say(&unusual.text))
 }
 
 fn line(view: &StatusView) -> String {
     let mut line = format!(
-        "up {}: {} pending, {} accepted, {} delivered, {} expired; {}, {} of {} connected; {}, generation {}, \
+        "up {}{}: {} pending, {} accepted, {} delivered, {} expired; {}, {} of {} connected; {}, generation {}, \
          {} on disk, {} of memory",
         Time(Duration::from_secs(view.uptime_s)),
+        before(&view.last_stop),
         view.pending,
         view.accepted,
         view.delivered,
@@ -51,7 +53,17 @@ fn line(view: &StatusView) -> String {
             counted(view.damaged_records, "record")
         ));
     }
+    line.push_str(match view.unusual.len() {
+        0 => "; nothing unusual",
+        1 => "; something is unusual:",
+        _ => "; some things are unusual:",
+    });
     line
+}
+
+/// Only what the keeper may not expect: a clean stop is their own doing.
+fn before(last_stop: &str) -> &'static str {
+    if last_stop.starts_with("it ended suddenly") { " since a sudden end" } else { "" }
 }
 
 fn counted(count: u64, what: &str) -> String {
@@ -76,6 +88,7 @@ mod tests {
         let mut view = StatusView { pending: 7, bytes_on_disk: 3 << 19, ..StatusView::default() };
         let well = line(&view);
         assert!(well.contains("7 pending") && well.contains("1.5 MiB on disk") && !well.contains("REFUSES"), "{well}");
+        assert!(well.ends_with("; nothing unusual"), "{well}");
         view.storing_fails = true;
         view.lost_windows = 2;
         view.damaged_records = 1;

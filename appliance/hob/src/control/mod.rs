@@ -26,6 +26,7 @@ use crate::addresses;
 use crate::again::Program;
 use crate::control::wire::Restarting;
 use crate::engine::Engine;
+use crate::net::witness::Watch;
 
 /// What the answers need.
 #[derive(Clone)]
@@ -40,6 +41,8 @@ pub struct Control {
     pub metrics: Option<SocketAddr>,
     /// How this run came about.
     pub start: Arc<StartStory>,
+    /// What is unusual.
+    pub watch: Arc<Watch>,
     /// The program that it was started as.
     pub program: Arc<Program>,
     /// Somebody wants the box to restart in place, and what lies at its path is good.

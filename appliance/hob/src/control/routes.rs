@@ -9,12 +9,13 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use hob_protocol::ids::{MailboxId, MemberId};
+use hob_relay::activity::{Sentence, sentences};
 use hob_relay::admin::{Answer, Ask, MemberView};
 use hob_relay::status::Status;
 
 use crate::control::wire::{
     CareView, Compacted, Device, Done, InviteOrder, Invited, Member, Refusal, Restarting, RevokeOrder, ServiceView,
-    StatusView,
+    StatusView, Unusual,
 };
 use crate::control::{Control, NotDone, metrics};
 use crate::{service, show};
@@ -175,7 +176,20 @@ async fn status_view(control: &Control, rules: &Status) -> StatusView {
         memory_bytes: metrics::resident_bytes(),
         uptime_s: control.engine.uptime().as_secs(),
         last_stop: control.start.last_stop.clone(),
+        unusual: unusual(control),
     }
+}
+
+fn unusual(control: &Control) -> Vec<Unusual> {
+    let snapshot = control.watch.snapshot();
+    let number = |kind| snapshot.seen.iter().find(|seen| seen.kind == kind);
+    let view = |sentence: Sentence| Unusual {
+        kind: sentence.kind.name().to_owned(),
+        last_hour: number(sentence.kind).map_or(0, |seen| seen.last_hour),
+        day_before: number(sentence.kind).map_or(0, |seen| seen.day_before),
+        text: sentence.text,
+    };
+    sentences(&snapshot).into_iter().map(view).collect()
 }
 
 // The order says nothing, and is read all the same, as above.

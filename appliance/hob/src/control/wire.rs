@@ -133,6 +133,22 @@ pub struct StatusView {
     /// How the run before this one ended, in words.
     #[serde(default)]
     pub last_stop: String,
+    /// What is unusual, worst first; empty: nothing is.
+    #[serde(default)]
+    pub unusual: Vec<Unusual>,
+}
+
+/// Something unusual in the last hour. Says from how many places it came, and never from which.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unusual {
+    /// "token", "join", "proof", "handshake" or "fetch".
+    pub kind: String,
+    /// How often in the last hour.
+    pub last_hour: u64,
+    /// How often in the day before that.
+    pub day_before: u64,
+    /// A sentence for the keeper.
+    pub text: String,
 }
 
 /// The box restarts in place.

@@ -18,6 +18,7 @@ use crate::engine::outbox::{Out, Outbox, Push};
 use crate::net::answer::close_code;
 use crate::net::door::Pass;
 use crate::net::websocket::{Message, SocketError, WebSocket, put_binary_header, put_pong};
+use crate::net::witness::Witness;
 
 /// Frames handed to the engine at once.
 const FRAMES_AT_ONCE: usize = 64;
@@ -41,6 +42,7 @@ pub async fn run<S: AsyncRead + AsyncWrite + Unpin>(
     engine: Engine,
     mut socket: WebSocket<S>,
     pass: Pass,
+    witness: Witness,
     exporter: Exporter,
     signature: Bytes,
 ) {
@@ -52,7 +54,7 @@ pub async fn run<S: AsyncRead + AsyncWrite + Unpin>(
         return;
     }
     let mut pass = Some(pass);
-    let end = serve(&engine, conn, &mut socket, &outbox, &mut pass).await;
+    let end = serve((&engine, &witness), conn, &mut socket, &outbox, &mut pass).await;
     engine.closed(conn).await;
     if let End::Close(code) = end {
         // Whoever does not read is not waited for.
@@ -61,7 +63,7 @@ pub async fn run<S: AsyncRead + AsyncWrite + Unpin>(
 }
 
 async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
-    engine: &Engine,
+    (engine, witness): (&Engine, &Witness),
     conn: ConnId,
     socket: &mut WebSocket<S>,
     outbox: &Outbox,
@@ -74,7 +76,7 @@ async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
             () = make_room(pass) => Step::MakeRoom,
         };
         let ended = match step {
-            Step::Write(outs) => write(engine, socket, outs, pass).await,
+            Step::Write(outs) => write((engine, witness), socket, outs, pass).await,
             Step::Read(message) => read(engine, conn, socket, message).await,
             Step::MakeRoom => Err(End::Close(close_code(Code::TooSlow))),
         };
@@ -141,7 +143,7 @@ fn decode(bytes: Bytes) -> Result<ClientFrame, FrameError> {
 }
 
 async fn write<S: AsyncRead + AsyncWrite + Unpin>(
-    engine: &Engine,
+    (engine, witness): (&Engine, &Witness),
     socket: &mut WebSocket<S>,
     mut outs: VecDeque<Out>,
     pass: &mut Option<Pass>,
@@ -152,7 +154,10 @@ async fn write<S: AsyncRead + AsyncWrite + Unpin>(
     let mut bytes = Vec::new();
     for out in outs {
         match out {
-            Out::Frame(frame) => frame.encode_into(&mut bytes, put_binary_header),
+            Out::Frame(frame) => {
+                witness.answered(&frame.body);
+                frame.encode_into(&mut bytes, put_binary_header);
+            }
             Out::Push(push) => {
                 let id = push.id;
                 match push_frame(*push) {

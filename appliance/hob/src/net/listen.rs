@@ -4,9 +4,11 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use hob_protocol::transcript::{EXPORTER_LABEL, Exporter, server};
+use hob_relay::activity::Kind;
 use hob_relay::gate::{GateConfig, Prefix};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use rustls::ServerConfig;
@@ -22,6 +24,7 @@ use crate::net::api::manners::Manners;
 use crate::net::api::sessions::NoKeys;
 use crate::net::door::{Door, Pass};
 use crate::net::patience::Patient;
+use crate::net::witness::{Watch, Witness};
 use crate::net::{pages, tls};
 
 /// Handshakes computed at the same time: each needs memory for its duration.
@@ -48,6 +51,7 @@ pub struct Endpoint {
     door: Arc<Door>,
     handshakes: Semaphore,
     router: axum::Router,
+    watch: Arc<Watch>,
 }
 
 /// One connection's own part of the handshake, for whoever answers its request.
@@ -59,6 +63,8 @@ pub struct Handshake {
     pub(crate) pass: Arc<std::sync::Mutex<Option<Pass>>>,
     /// What was said on this connection so far.
     pub(crate) manners: Arc<Manners>,
+    /// Notes what is unusual.
+    pub(crate) witness: Witness,
 }
 
 /// The endpoint cannot be prepared.
@@ -77,13 +83,13 @@ impl Endpoint {
     ///
     /// # Errors
     /// [`EndpointError`].
-    pub fn new(engine: Engine, gate: GateConfig) -> Result<Arc<Self>, EndpointError> {
+    pub fn new(engine: Engine, gate: GateConfig, watch: Arc<Watch>) -> Result<Arc<Self>, EndpointError> {
         let tls = tls::server_config(engine.identity())?;
         let spki = engine.identity().spki.clone();
         let door = Door::open(gate, engine.clocks());
         let handshakes = Semaphore::new(HANDSHAKES_MAX);
         let router = pages::router(engine.clone(), Api::new(engine.clone())?);
-        Ok(Arc::new(Self { engine, spki, tls, door, handshakes, router }))
+        Ok(Arc::new(Self { engine, spki, tls, door, handshakes, router, watch }))
     }
 }
 
@@ -106,7 +112,8 @@ async fn accept(endpoint: Arc<Endpoint>, listener: TcpListener) {
             Ok((stream, from)) => {
                 told = false;
                 let pass = arrive(&endpoint, from);
-                tokio::spawn(connection(Arc::clone(&endpoint), stream, pass));
+                let witness = endpoint.watch.of(from.ip());
+                tokio::spawn(connection(Arc::clone(&endpoint), stream, pass, witness));
             }
             Err(error) => {
                 // Out of descriptors: those who are here are served, newcomers wait in the kernel's queue.
@@ -123,18 +130,25 @@ fn arrive(endpoint: &Endpoint, from: SocketAddr) -> Pass {
     endpoint.door.arrive(Prefix::of(from.ip()), endpoint.engine.next_conn())
 }
 
-async fn connection(endpoint: Arc<Endpoint>, stream: TcpStream, mut pass: Pass) {
+async fn connection(endpoint: Arc<Endpoint>, stream: TcpStream, mut pass: Pass, witness: Witness) {
     if !pass.admitted().await {
         return;
     }
-    let Some((tls, pass)) = shake_hands(&endpoint, stream, pass).await else { return };
+    let spoke = AtomicBool::new(false);
+    let Some((tls, pass)) = shake_hands(&endpoint, stream, pass, &spoke).await else {
+        // Whoever only looks whether the port is open is nobody to be told of.
+        if spoke.load(Ordering::Relaxed) {
+            witness.saw(Kind::Handshake);
+        }
+        return;
+    };
     let Some(exporter) = exporter_of(&tls) else { return };
     let signature = server(&exporter, &endpoint.spki).sign(&endpoint.engine.identity().key);
     let signature = bytes::Bytes::copy_from_slice(&signature);
     let leaving = pass.leaving();
     let pass = Arc::new(std::sync::Mutex::new(Some(pass)));
-    let manners = Arc::new(Manners::new(Arc::clone(&pass)));
-    let handshake = Handshake { exporter, signature, pass, manners: Arc::clone(&manners) };
+    let manners = Arc::new(Manners::new(Arc::clone(&pass), Some(witness.clone())));
+    let handshake = Handshake { exporter, signature, pass, manners: Arc::clone(&manners), witness };
     let router = endpoint.router.clone();
     let service = hyper::service::service_fn(move |mut request: hyper::Request<hyper::body::Incoming>| {
         request.extensions_mut().insert(handshake.clone());
@@ -163,7 +177,12 @@ async fn shows_nothing(manners: &Manners, for_as_long: Duration) {
     }
 }
 
-async fn shake_hands(endpoint: &Endpoint, stream: TcpStream, mut pass: Pass) -> Option<(TlsStream<TcpStream>, Pass)> {
+async fn shake_hands(
+    endpoint: &Endpoint,
+    stream: TcpStream,
+    mut pass: Pass,
+    spoke: &AtomicBool,
+) -> Option<(TlsStream<TcpStream>, Pass)> {
     // Small frames wait for nothing; a device that vanished is noticed within minutes.
     let _ = stream.set_nodelay(true);
     let _ = keep_alive(&stream);
@@ -174,6 +193,7 @@ async fn shake_hands(endpoint: &Endpoint, stream: TcpStream, mut pass: Pass) -> 
         if stream_ref.peek(&mut first).await.ok()? == 0 {
             return None;
         }
+        spoke.store(true, Ordering::Relaxed);
         let mut stream = stream.take()?;
         if first[0].is_ascii_uppercase() {
             explain_plain_http(&mut stream).await;

@@ -2,6 +2,7 @@
 //!
 //! # Layout
 //! - [`listen`]: sockets in, one task a connection.
+//! - [`witness`]: what the keeper may find unusual, noted where the addresses are.
 //! - [`door`]: the gate's rules applied: who waits, who is let in, who makes room.
 //! - [`tls`]: TLS 1.3 and nothing older.
 //! - [`patience`]: gives up on whoever does not read.
@@ -20,5 +21,6 @@ pub mod pages;
 pub mod patience;
 pub mod tls;
 pub mod websocket;
+pub mod witness;
 
 pub use listen::{Endpoint, serve};

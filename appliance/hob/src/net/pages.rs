@@ -95,8 +95,8 @@ fn start(engine: Engine, upgraded: Upgraded, handshake: Handshake) {
     let pass = handshake.pass.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
     let Some(pass) = pass else { return };
     let socket = WebSocket::new(parts.io.into_inner().into_inner(), &parts.read_buf, FRAME_BYTES_MAX);
-    let (exporter, signature) = (handshake.exporter, handshake.signature);
-    tokio::spawn(Box::pin(connection::run(engine, socket, pass, exporter, signature)));
+    let Handshake { exporter, signature, witness, .. } = handshake;
+    tokio::spawn(Box::pin(connection::run(engine, socket, pass, witness, exporter, signature)));
 }
 
 fn check_upgrade(headers: &HeaderMap) -> Result<HeaderValue, (StatusCode, &'static str)> {

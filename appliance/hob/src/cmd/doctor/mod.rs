@@ -3,8 +3,9 @@
 //! # Layout
 //! - [`finding`]: what a check says; `patient`: what all checks look at; `proc`: the kernel's own tables.
 //! - One file a check: `clock`, `sources` of time, `disk`, `wear`, `rights`, `ports` (and `probe`, a real connection),
-//!   `descriptors`, `memory`, `certificate`, `log`, `service`.
+//!   `descriptors`, `memory`, `certificate`, `log`, `service`, `activity`.
 
+mod activity;
 mod certificate;
 mod clock;
 mod descriptors;
@@ -70,6 +71,7 @@ fn examine(patient: &Patient) -> Vec<Finding> {
     certificate::check(patient, &mut findings);
     log::check(patient, &mut findings);
     service::check(patient, &mut findings);
+    activity::check(patient, &mut findings);
     findings
 }
 

@@ -67,7 +67,7 @@ pub async fn login(
     JsonBody(body): JsonBody<LogIn>,
 ) -> Result<Json<TokenPair>, Problem> {
     let (nonce, device_key) = (body.nonce.0, DeviceKey(body.device_key.0));
-    api.sessions.check_challenge(api.now(), &nonce).inspect_err(|_| manners.bad())?;
+    api.sessions.check_challenge(api.now(), &nonce).inspect_err(|_| manners.bad_session())?;
     let (signature, origin, clock_ms) = (body.signature.0, body.origin, body.clock_ms);
     let question = Question::LogIn { nonce, device_key, signature, origin, clock_ms };
     match api.ask(&manners, Asker::Anybody, question).await? {
@@ -89,7 +89,8 @@ pub async fn refresh(
     Named(manners): Named,
     JsonBody(body): JsonBody<Refresh>,
 ) -> Result<Json<TokenPair>, Problem> {
-    let (device, tokens) = api.sessions.refresh(api.now(), &body.refresh_token).inspect_err(|_| manners.bad())?;
+    let (device, tokens) =
+        api.sessions.refresh(api.now(), &body.refresh_token).inspect_err(|_| manners.bad_session())?;
     // A device that was removed gets no tokens that are good for nothing.
     match api.ask(&manners, Asker::Device(device), Question::Me).await? {
         Said::Reply(Reply::Me(_)) => {

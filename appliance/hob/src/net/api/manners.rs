@@ -8,9 +8,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::http::StatusCode;
 use hob_protocol::code::{Code, Refused};
+use hob_protocol::frame::ServerBody;
 
 use crate::net::api::problem::Problem;
 use crate::net::door::Pass;
+use crate::net::witness::Witness;
 
 /// Requests before a connection shows a good token, proof or session; and bad ones that it may make at all.
 const TRIES_MAX: u32 = 64;
@@ -29,12 +31,13 @@ pub struct Manners {
     tries: AtomicU32,
     bad: AtomicU32,
     pass: Arc<Mutex<Option<Pass>>>,
+    witness: Option<Witness>,
 }
 
 impl Manners {
     /// Of a connection that has shown nothing yet.
-    pub const fn new(pass: Arc<Mutex<Option<Pass>>>) -> Self {
-        Self { kind: AtomicU8::new(FRESH), tries: AtomicU32::new(0), bad: AtomicU32::new(0), pass }
+    pub const fn new(pass: Arc<Mutex<Option<Pass>>>, witness: Option<Witness>) -> Self {
+        Self { kind: AtomicU8::new(FRESH), tries: AtomicU32::new(0), bad: AtomicU32::new(0), pass, witness }
     }
 
     /// Another request comes.
@@ -48,6 +51,28 @@ impl Manners {
             return Err(too_many());
         }
         Ok(())
+    }
+
+    /// It showed a session or a challenge that is not good.
+    pub fn bad_session(&self) {
+        self.bad();
+        if let Some(witness) = &self.witness {
+            witness.refused(Code::BadProof);
+        }
+    }
+
+    /// It was refused something.
+    pub fn refused(&self, code: Code) {
+        if let Some(witness) = &self.witness {
+            witness.refused(code);
+        }
+    }
+
+    /// It was answered.
+    pub fn answered(&self, body: &ServerBody) {
+        if let Some(witness) = &self.witness {
+            witness.answered(body);
+        }
     }
 
     /// It showed something that is not good.

@@ -161,7 +161,7 @@ impl FromRequestParts<Api> for Owner {
                 Ok(Self { session })
             }
             None => {
-                manners.bad();
+                manners.bad_session();
                 Err(Refused::finally(Code::NoSession).into())
             }
         }
@@ -236,7 +236,11 @@ impl Api {
         if answered.established {
             manners.establish();
         }
+        if let Ok(Said::Frame(body)) = &answered.said {
+            manners.answered(body);
+        }
         if let Err(refused) = &answered.said {
+            manners.refused(refused.code);
             match refused.code {
                 Code::NoSuchToken | Code::BadProof | Code::NoSuchInvitation | Code::ExporterMissing => manners.bad(),
                 Code::Revoked => {
@@ -277,7 +281,7 @@ impl Api {
 
     async fn engine_asked(&self, asker: Asker, question: Question) -> Result<Said, Refused> {
         // The session was good, so there is nothing to charge the connection with.
-        let nobody = Manners::new(Arc::default());
+        let nobody = Manners::new(Arc::default(), None);
         self.ask(&nobody, asker, question).await
     }
 }
