@@ -40,12 +40,12 @@ fn try_run(arguments: Arguments) -> Result<ExitCode, ChatError> {
     let place = Place::here(global.json);
     let folder = Folder::choose(global.profile)?;
     let command = match command {
-        None if place.terminal.is_some() && folder.holds_a_profile() => {
+        None if front::is_possible() && folder.holds_a_profile() => {
             let wanted = Wanted { contact: None, ascii: global.ascii, notify: false };
             return on_screen(folder, global.passphrase, wanted);
         }
         None => return cmd::first_run::run(&folder, &Out::here(place)),
-        Some(Command::Open { name, notify }) if place.terminal.is_some() => {
+        Some(Command::Open { name, notify }) if front::is_possible() => {
             let wanted = Wanted { contact: name, ascii: global.ascii, notify };
             return on_screen(folder, global.passphrase, wanted);
         }

@@ -172,6 +172,29 @@ fn leaving_keeps_the_draft_and_the_next_screen_has_it() {
 }
 
 #[test]
+fn a_line_that_hangs_up_takes_nothing_of_what_was_typed_along() {
+    let small_box = SmallBox::start();
+    let (ada, _bob) = ada_and_bob(&small_box);
+    let mut adas = Pty::start(&ada, USUAL, &["open", "bob"]);
+    adas.until_shows("to bob");
+    adas.press("the line is bad");
+    adas.until_shows("the line is bad");
+    adas.signal("HUP");
+    adas.end();
+    let mut again = Pty::start(&ada, USUAL, &["open", "bob"]);
+    again.until_shows("the line is bad");
+}
+
+#[test]
+fn a_terminal_that_can_draw_nothing_gets_the_help_instead() {
+    let small_box = SmallBox::start();
+    let (ada, _bob) = ada_and_bob(&small_box);
+    let mut adas = Pty::start_with(&ada, (80, 200), &[], &[("TERM", "dumb")]);
+    adas.end();
+    assert!(adas.text().contains("Usage") && !adas.screen().alternate_screen(), "{}", adas.text());
+}
+
+#[test]
 fn a_draft_that_cannot_be_saved_is_asked_about_before_it_is_lost() {
     let small_box = SmallBox::start();
     let (ada, _bob) = ada_and_bob(&small_box);

@@ -58,6 +58,12 @@ enum Left {
     ByTheEngine,
 }
 
+/// Whether there is a terminal that a full screen can be drawn on.
+pub fn is_possible() -> bool {
+    use std::io::IsTerminal;
+    std::io::stdout().is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
+}
+
 /// Shows the screen until it is left.
 ///
 /// # Errors
@@ -139,24 +145,34 @@ async fn show(screen: &mut Screen, model: &mut Model, way: &mut Way, notify: boo
     let mut hang_up = signal(SignalKind::hangup())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut must_end: Option<Instant> = None;
+    let mut is_gone = false;
     let (columns, rows) = crossterm::terminal::size()?;
     let mut waiting = vec![Event::Size(columns, rows), Event::Attached];
     loop {
         for event in waiting.drain(..) {
             let effects = model.update(event);
-            if carry_out(effects, screen, way, notify)? {
+            if carry_out(effects, screen, way, notify) {
                 return Ok(Left::ByThePerson);
             }
         }
         if has_panicked() || must_end.is_some_and(|at| at <= Instant::now()) {
             return Ok(Left::ByThePerson);
         }
-        screen.terminal.draw(|frame| view::draw(model, frame))?;
+        if !is_gone && screen.draw(|frame| view::draw(model, frame)).is_err() {
+            // The line was cut: what is typed is saved all the same.
+            is_gone = true;
+            waiting.push(Event::Terminate);
+            must_end.get_or_insert(Instant::now() + LAST_SAVE);
+            continue;
+        }
         tokio::select! {
-            key = keys.next() => match key {
-                Some(key) => waiting.extend(of_terminal(key?)),
-                // Nobody types any more: the terminal is gone.
-                None => waiting.push(Event::Terminate),
+            key = keys.next(), if !is_gone => match key {
+                Some(Ok(key)) => waiting.extend(of_terminal(key)),
+                // Nobody types any more.
+                Some(Err(_)) | None => {
+                    is_gone = true;
+                    waiting.push(Event::Terminate);
+                }
             },
             news = way.news.recv() => match news {
                 Some(news) => {
@@ -193,7 +209,7 @@ fn of_terminal(event: TerminalEvent) -> Option<Event> {
 }
 
 /// `true`: the screen is left.
-fn carry_out(effects: Vec<Effect>, screen: &mut Screen, way: &Way, notify: bool) -> std::io::Result<bool> {
+fn carry_out(effects: Vec<Effect>, screen: &mut Screen, way: &Way, notify: bool) -> bool {
     for effect in effects {
         match effect {
             Effect::Ask(ask) => {
@@ -202,9 +218,10 @@ fn carry_out(effects: Vec<Effect>, screen: &mut Screen, way: &Way, notify: bool)
             }
             Effect::Tell(names) if notify => crate::notify::tell(names.iter().map(String::as_str)),
             Effect::Tell(_) => {}
-            Effect::Clear => screen.clear()?,
-            Effect::Quit => return Ok(true),
+            // A terminal that is gone is noticed at the next drawing.
+            Effect::Clear => drop(screen.clear()),
+            Effect::Quit => return true,
         }
     }
-    Ok(false)
+    false
 }

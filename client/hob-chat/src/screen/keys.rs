@@ -101,12 +101,7 @@ const TALK: &[Place] = &[Contact, Typing, Picking, Searching];
 /// The table.
 pub const TABLE: &[Binding] = &[
     bind(&[Typing], &[plain(KeyCode::Enter)], Action::Send, "sends what is typed"),
-    bind(
-        &[Typing],
-        &[alt(KeyCode::Enter), Key { code: KeyCode::Enter, modifiers: KeyModifiers::SHIFT }, ctrl('j')],
-        Action::NewLine,
-        "begins a new line in the message",
-    ),
+    bind(&[Typing], &[alt(KeyCode::Enter), ctrl('j')], Action::NewLine, "begins a new line in the message"),
     bind(
         &[Typing],
         &[ctrl('t')],
@@ -177,6 +172,16 @@ pub const TABLE: &[Binding] = &[
     bind(EVERYWHERE, &[ctrl('c'), ctrl('q')], Action::Leave, "leaves; what is typed is kept"),
 ];
 
+/// The help's headings, in their order.
+pub const HEADINGS: [&str; 6] = [
+    "Everywhere",
+    "While you type",
+    "A message that is chosen",
+    "While you search",
+    "In the list",
+    "A request in the list",
+];
+
 /// What the typing line does by itself: for the help.
 pub const EDITING: &[(&str, &str)] = &[
     ("Left, Right, Home, End", "move in the text (Ctrl-A, Ctrl-E)"),
@@ -215,7 +220,19 @@ fn normal(event: &KeyEvent) -> Key {
 }
 
 impl Binding {
-    /// "Alt-Enter, Shift-Enter, Ctrl-J"
+    /// Under which heading the help has it.
+    pub fn heading(&self) -> &'static str {
+        match self.places {
+            [Typing] | [Typing, Picking] => "While you type",
+            [Picking] => "A message that is chosen",
+            [Searching] => "While you search",
+            [Contact] | [Contact, Request] => "In the list",
+            [Request] => "A request in the list",
+            _ => "Everywhere",
+        }
+    }
+
+    /// "Alt-Enter, Ctrl-J"
     pub fn names(&self) -> String {
         self.keys.iter().map(Key::name).collect::<Vec<_>>().join(", ")
     }
@@ -263,6 +280,14 @@ mod tests {
     }
 
     #[test]
+    fn every_key_has_a_place_in_the_help() {
+        assert!(TABLE.iter().all(|binding| HEADINGS.contains(&binding.heading())));
+        for heading in HEADINGS {
+            assert!(TABLE.iter().any(|binding| binding.heading() == heading), "{heading}");
+        }
+    }
+
+    #[test]
     fn what_can_be_typed_is_typed_and_not_obeyed() {
         for character in ('a'..='z').chain('A'..='Z').chain("?/ öß日".chars()) {
             for modifiers in [KeyModifiers::NONE, KeyModifiers::SHIFT] {
@@ -277,7 +302,7 @@ mod tests {
     #[test]
     fn keys_have_the_names_that_stand_on_them() {
         let names: Vec<_> = TABLE.iter().map(Binding::names).collect();
-        for name in ["Alt-Enter, Shift-Enter, Ctrl-J", "Ctrl-F", "F1", "PgUp", "Tab, Shift-Tab", "Ctrl-C, Ctrl-Q"] {
+        for name in ["Alt-Enter, Ctrl-J", "Ctrl-F", "F1", "PgUp", "Tab, Shift-Tab", "Ctrl-C, Ctrl-Q"] {
             assert!(names.iter().any(|known| known == name), "{name} of {names:?}");
         }
     }

@@ -7,7 +7,8 @@ use crossterm::cursor::Show;
 use crossterm::event::{DisableBracketedPaste, DisableFocusChange, EnableBracketedPaste, EnableFocusChange};
 use crossterm::execute;
 use crossterm::terminal::{
-    Clear, ClearType, EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
+    BeginSynchronizedUpdate, Clear, ClearType, EndSynchronizedUpdate, EnterAlternateScreen, LeaveAlternateScreen,
+    disable_raw_mode, enable_raw_mode,
 };
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
@@ -19,7 +20,7 @@ static PANICKED: AtomicBool = AtomicBool::new(false);
 
 /// The terminal, taken. Dropped, it is given back.
 pub struct Screen {
-    pub terminal: Terminal<CrosstermBackend<Stdout>>,
+    terminal: Terminal<CrosstermBackend<Stdout>>,
 }
 
 impl Screen {
@@ -45,6 +46,16 @@ impl Screen {
 }
 
 impl Screen {
+    /// Draws a frame, all of it at once where the terminal can wait for its end.
+    ///
+    /// # Errors
+    /// The terminal went away.
+    pub fn draw(&mut self, frame: impl FnOnce(&mut ratatui::Frame<'_>)) -> io::Result<()> {
+        execute!(io::stdout(), BeginSynchronizedUpdate)?;
+        self.terminal.draw(frame)?;
+        execute!(io::stdout(), EndSynchronizedUpdate)
+    }
+
     /// Draws everything anew the next time.
     ///
     /// # Errors

@@ -1,7 +1,9 @@
 //! Texts made ready for a screen: nothing in them can move a cursor, and their width in cells is known.
 //!
 //! Terminals disagree about the width of joined emoji. So variation selectors and skin tones are left out, zero-width
-//! joiners are shown escaped like every invisible character, and what is left is as wide everywhere as it is here.
+//! joiners between emoji, too; elsewhere these are shown escaped like every invisible character, and what is left is as wide everywhere as it is here.
+
+use std::borrow::Cow;
 
 use hob_client::display::{escape, escape_line};
 use unicode_segmentation::UnicodeSegmentation;
@@ -23,12 +25,41 @@ pub enum Charset {
 
 /// A text of several lines made safe. Line feeds stay.
 pub fn safe(text: &str, charset: Charset) -> String {
-    settle(&escape(text).replace('\t', TAB), charset)
+    settle(&escape(&apart(text)).replace('\t', TAB), charset)
 }
 
 /// As [`safe`], for one line: line feeds are shown escaped.
 pub fn safe_line(text: &str, charset: Charset) -> String {
-    settle(&escape_line(text), charset)
+    settle(&escape_line(&apart(text)), charset)
+}
+
+/// Emoji that are joined into one are shown side by side: the joiner between them hides nothing.
+fn apart(text: &str) -> Cow<'_, str> {
+    const JOINER: char = '\u{200d}';
+    if !text.contains(JOINER) {
+        return Cow::Borrowed(text);
+    }
+    let mut apart = String::with_capacity(text.len());
+    let mut before = ' ';
+    let mut characters = text.chars().peekable();
+    while let Some(character) = characters.next() {
+        let joins = character == JOINER && is_emoji(before) && characters.peek().copied().is_some_and(is_emoji);
+        if !joins {
+            apart.push(character);
+        }
+        if !is_emoji_style(character) {
+            before = character;
+        }
+    }
+    Cow::Owned(apart)
+}
+
+const fn is_emoji(character: char) -> bool {
+    matches!(character, '\u{2600}'..='\u{27bf}' | '\u{1f300}'..='\u{1faff}')
+}
+
+const fn is_emoji_style(character: char) -> bool {
+    matches!(character, '\u{fe0f}' | '\u{1f3fb}'..='\u{1f3ff}')
 }
 
 fn settle(escaped: &str, charset: Charset) -> String {
@@ -150,6 +181,7 @@ mod tests {
         assert_eq!(safe("\u{202e}x"), "\\u{202e}x");
         assert_eq!(safe("❤\u{fe0f} 👍\u{1f3fd}"), "❤ 👍");
         assert_eq!(safe(&format!("z{}!", "\u{301}".repeat(50))), format!("z{}!", "\u{301}".repeat(3)));
+        assert_eq!(safe("👩\u{1f3fd}\u{200d}🚀 ❤\u{fe0f}\u{200d}🔥 a\u{200d}b"), "👩🚀 ❤🔥 a\\u{200d}b");
         assert_eq!(safe("\u{301}a"), "\u{25cc}\u{301}a");
         assert_eq!(safe_line("a\nb", Charset::Unicode), "a\\u{a}b");
         assert_eq!(super::safe("süß", Charset::Ascii), "s\\u{fc}\\u{df}");

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind};
+use hob_client::command::TEXT_BYTES_MAX;
 
 use super::super::keys::{self, Action, Place};
 use super::super::talk::{Ask, WINDOW};
@@ -26,7 +27,7 @@ impl Model {
         let line_is_empty = self.line().is_none_or(Line::is_empty);
         match keys::action(self.place(), line_is_empty, key) {
             Some(action) => self.act(action, effects),
-            None => self.edit(key, effects),
+            None => self.edit(key),
         }
     }
 
@@ -41,7 +42,7 @@ impl Model {
             Action::SwitchPane => self.switch_pane(),
             Action::PageUp => self.scroll(1, effects),
             Action::PageDown => self.scroll(-1, effects),
-            Action::Back => self.back(effects),
+            Action::Back => self.back(),
             Action::Up | Action::Down => self.up_or_down(if action == Action::Up { -1 } else { 1 }, effects),
             Action::Send => self.send(effects),
             Action::NewLine => self.insert("\n"),
@@ -181,8 +182,7 @@ impl Model {
     }
 
     /// Lets go of one thing, the nearest first.
-    fn back(&mut self, effects: &mut Vec<Effect>) {
-        let _ = effects;
+    fn back(&mut self) {
         if self.toast.take().is_some_and(|toast| toast.loud) {
             return;
         }
@@ -272,14 +272,18 @@ impl Model {
         self.pane = Pane::Talk;
         self.mode = Mode::Typing;
         if self.talk_mut().is_some_and(|talk| !talk.line.insert(text)) {
-            let most = hob_client::command::TEXT_BYTES_MAX / 1024;
-            self.say(format!("that is more than a message holds ({most} KiB): send it in parts"), false);
+            self.say_too_long();
         }
         self.typed();
     }
 
+    fn say_too_long(&mut self) {
+        let most = TEXT_BYTES_MAX / 1024;
+        self.say(format!("that is more than a message holds ({most} KiB): send it in parts"), false);
+    }
+
     /// What is no key of the table is typed, where there is something to type in.
-    fn edit(&mut self, key: &KeyEvent, effects: &mut Vec<Effect>) {
+    fn edit(&mut self, key: &KeyEvent) {
         let columns = usize::from(talk_width(self.size.0));
         if let Mode::Searching { line, .. } = &mut self.mode
             && self.pane == Pane::Talk
@@ -303,9 +307,8 @@ impl Model {
         }
         match key.code {
             KeyCode::Up => self.begin_picking(),
-            KeyCode::Char(_) if before >= hob_client::command::TEXT_BYTES_MAX => self.insert("x"),
+            KeyCode::Char(_) if before + 4 > TEXT_BYTES_MAX => self.say_too_long(),
             _ => {}
         }
-        let _ = effects;
     }
 }

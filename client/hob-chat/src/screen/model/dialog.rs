@@ -2,7 +2,7 @@
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
-use super::super::keys::{EDITING, TABLE};
+use super::super::keys::{EDITING, HEADINGS, TABLE};
 use super::super::look::Look;
 use super::super::talk::{Ask, Mark};
 use super::super::text::{safe, safe_line};
@@ -129,15 +129,16 @@ impl Dialog {
 fn help(look: &Look) -> Vec<String> {
     let mut lines = Vec::new();
     let width = 22;
-    for binding in TABLE {
-        lines.push(format!("{:<width$}  {}", binding.names(), binding.help));
+    for heading in HEADINGS {
+        lines.push(heading.to_owned());
+        for binding in TABLE.iter().filter(|binding| binding.heading() == heading) {
+            lines.push(format!("  {:<width$}  {}", binding.names(), binding.help));
+        }
+        if heading == "While you type" {
+            lines.extend(EDITING.iter().map(|(keys, help)| format!("  {keys:<width$}  {help}")));
+        }
+        lines.push(String::new());
     }
-    lines.push(String::new());
-    lines.push("While you type".to_owned());
-    for (keys, help) in EDITING {
-        lines.push(format!("{keys:<width$}  {help}"));
-    }
-    lines.push(String::new());
     lines.push("How a message of yours stands".to_owned());
     for (mark, help) in [
         (Mark::Outbox, "with no box yet; the line below it says why"),
@@ -146,7 +147,7 @@ fn help(look: &Look) -> Vec<String> {
         (Mark::Again, "not confirmed in time, and sent again by itself"),
         (Mark::GivenUp, "refused, expired or given up"),
     ] {
-        lines.push(format!("{:<width$}  {help}", look.signs.mark(mark)));
+        lines.push(format!("  {:<width$}  {help}", look.signs.mark(mark)));
     }
     lines
 }

@@ -253,6 +253,13 @@ impl Model {
         Some(self.talks.entry(open).or_default())
     }
 
+    /// Messages of a contact that nobody saw; what is being looked at is seen.
+    pub fn unread_of(&self, contact: &ContactRow) -> usize {
+        let is_open = self.open.as_ref() == Some(&contact.key);
+        let seen = self.messages().iter().filter(|message| message.unread && self.told_shown.contains(&message.id));
+        contact.unread.saturating_sub(if is_open { seen.count() } else { 0 })
+    }
+
     /// Whether something is typed and not sent in a conversation that is not open.
     pub fn has_draft(&self, key: &str) -> bool {
         self.open.as_deref() != Some(key) && self.talks.get(key).is_some_and(|talk| !talk.line.is_empty())

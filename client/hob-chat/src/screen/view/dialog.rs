@@ -21,7 +21,9 @@ pub fn wrapped(page: &Page, columns: usize) -> Vec<String> {
 
 /// A line in two columns keeps its second one apart where it is broken.
 fn hanging(line: &str, columns: usize) -> Vec<String> {
-    let second = line.find("  ").map(|gap| gap + line[gap..].len() - line[gap..].trim_start().len());
+    let start = line.len() - line.trim_start().len();
+    let gap = line[start..].find("  ").map(|gap| start + gap);
+    let second = gap.map(|gap| line.len() - line[gap..].trim_start().len());
     match second.filter(|second| *second > 0 && *second < 30 && *second + 20 < columns && width(line) > columns) {
         Some(second) => {
             let (lines, _) = wrap(&line[second..], columns - second, ROWS_MAX);

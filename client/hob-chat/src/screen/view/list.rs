@@ -97,10 +97,11 @@ fn entries(model: &Model) -> Vec<Entry> {
 }
 
 fn contact_entry(model: &Model, contact: &ContactRow) -> Entry {
+    let unread = model.unread_of(contact);
     let has_draft = model.has_draft(&contact.key);
     let note = match contact {
         ContactRow { blocked: true, .. } => "blocked".to_owned(),
-        ContactRow { unread: 1.., .. } => contact.unread.to_string(),
+        _ if unread > 0 => unread.to_string(),
         _ if has_draft => "draft".to_owned(),
         ContactRow { answered: false, .. } => "no answer yet".to_owned(),
         _ => String::new(),
@@ -110,7 +111,7 @@ fn contact_entry(model: &Model, contact: &ContactRow) -> Entry {
         open: model.open.as_ref() == Some(&contact.key),
         name: safe_line(&contact.name, model.look.charset),
         note,
-        is_loud: contact.unread > 0,
+        is_loud: unread > 0,
         is_title: false,
     }
 }

@@ -100,11 +100,8 @@ fn status(model: &Model, area: Rect, canvas: &mut Buffer) {
     let said = connection(model);
     let hints = hints(model);
     let hints_room = width(&hints) + 2;
-    let said = match link.online {
-        true => cut(&said, room.saturating_sub(3), look.signs.more),
-        // Why there is no connection is more important than keys.
-        false => cut(&said, room.saturating_sub(3), look.signs.more),
-    };
+    // Why there is no connection is more important than keys.
+    let said = cut(&said, room.saturating_sub(3), look.signs.more);
     if width(&said) + 4 + hints_room <= room {
         put_right(canvas, Rect { width: area.width.saturating_sub(1), ..area }, 0, &hints, look.faint());
     }
