@@ -332,6 +332,7 @@ fn message_row(message: &Message, unread: bool, now_ms: u64) -> MessageRow {
             .as_ref()
             .map(|quote| QuoteRow { sent: quote.by.map(|by| by == Direction::Sent), excerpt: quote.excerpt.clone() }),
         path: message.path.as_str().to_owned(),
+        devices: message.devices.clone(),
         mark: sent.then(|| mark(&message.status)),
         standing: if sent { show::message::status(&message.status, &message.contact, now_ms) } else { String::new() },
     }
@@ -360,6 +361,8 @@ fn about(notice: &Notice) -> Option<String> {
         | Notice::KeysChanged { contact }
         | Notice::BadBundle { contact, .. }
         | Notice::SessionRenewed { contact }
+        | Notice::DevicesChanged { contact, .. }
+        | Notice::DeviceListExpired { contact }
         | Notice::KeysRenewed { contact } => Some(contact.clone()),
         Notice::CodeUsedTwice { first, .. } => Some(first.clone()),
         _ => None,

@@ -169,6 +169,8 @@ pub struct MessageRow {
     pub unread: bool,
     /// What it answers.
     pub quote: Option<QuoteRow>,
+    /// Where the contact has several devices: those that confirmed it, or the one that wrote it. Raw.
+    pub devices: Vec<String>,
     /// Which way it took, in a word.
     pub path: String,
     /// How it stands; nothing for received ones.

@@ -170,6 +170,11 @@ fn details(model: &Model, id: &str) -> Option<Vec<String>> {
     if let Some(expires_ms) = message.expires_at_ms {
         lines.push(format!("gone      {}", time::clock(expires_ms, model.now_ms)));
     }
+    if !message.devices.is_empty() {
+        let names: Vec<_> = message.devices.iter().map(|name| safe_line(name, charset)).collect();
+        let what = if message.sent { "came to " } else { "from    " };
+        lines.push(format!("{what}  {}", names.join(", ")));
+    }
     lines.push(format!("id        {}", safe_line(&message.id, charset)));
     lines.push(String::new());
     if message.view_once {
