@@ -34,6 +34,36 @@ fn main() {
     client_states();
     envelopes();
     records();
+    json_bodies();
+}
+
+/// The first byte says which operation.
+fn json_bodies() {
+    let hex = |byte: &str, bytes: usize| byte.repeat(bytes);
+    let (id, key, signature) = (hex("01", 16), hex("02", 32), hex("03", 64));
+    let sealed = data_encoding::BASE64.encode(&[9; 2048]);
+    let bodies = [
+        ("register", format!(r#"{{"invitation":"{id}","device_key":"{key}","label":"ada","mac":"{key}"}}"#)),
+        (
+            "login",
+            format!(
+                r#"{{"nonce":"{key}","device_key":"{key}","signature":"{signature}","origin":"https://box.example:8443","clock_ms":1}}"#
+            ),
+        ),
+        ("refresh", r#"{"refresh_token":"AAAA"}"#.to_owned()),
+        ("bundle", r#"{"bundle":"AAAA","ttl_s":3600}"#.to_owned()),
+        ("grant", format!(r#"{{"token_hash":"{key}","kind":"contact"}}"#)),
+        ("tokens", format!(r#"{{"tokens":[{{"token_hash":"{key}","kind":"introduction"}}]}}"#)),
+        ("acknowledge", format!(r#"{{"ids":["{key}","{key}"]}}"#)),
+        (
+            "submit",
+            format!(r#"{{"token":"{key}","envelope":"{sealed}","ttl_s":600,"urgency":"wake","online_only":true}}"#),
+        ),
+        ("fetch", format!(r#"{{"token":"{key}"}}"#)),
+    ];
+    for (which, (name, json)) in (0u8..).zip(bodies) {
+        write("json_body", name, &[&[which], json.as_bytes()].concat());
+    }
 }
 
 fn write(target: &str, name: &str, bytes: &[u8]) {
