@@ -186,6 +186,20 @@ fn a_line_that_hangs_up_takes_nothing_of_what_was_typed_along() {
 }
 
 #[test]
+fn a_profile_that_is_wiped_takes_its_screens_along_with_a_word() {
+    let small_box = SmallBox::start();
+    let (ada, _bob) = ada_and_bob(&small_box);
+    let mut first = Pty::start(&ada, USUAL, &["open", "bob"]);
+    first.until_shows("hello yourself");
+    let mut second = Pty::start(&ada, USUAL, &["open", "bob"]);
+    second.until_shows("hello yourself");
+    ada.run(&["forget", "--yes"]).fine();
+    assert_eq!((first.end(), second.end()), (1, 1));
+    assert!(first.text().contains("wiped"), "{}", first.text());
+    assert!(first.is_given_back() && second.is_given_back());
+}
+
+#[test]
 fn a_terminal_that_can_draw_nothing_gets_the_help_instead() {
     let small_box = SmallBox::start();
     let (ada, _bob) = ada_and_bob(&small_box);

@@ -32,6 +32,8 @@ struct Backend {
     last: usize,
     told: Option<Snapshot>,
     drafts: Drafts,
+    /// Nothing can be done any more, and it was said.
+    is_stopped: bool,
 }
 
 /// Serves one screen until it goes or nothing can be done any more.
@@ -40,7 +42,7 @@ pub async fn serve(engine: Rc<Engine>, mut asks: UnboundedReceiver<Ask>, news: U
     let mut notices = engine.listen();
     let drafts: Drafts = serde_json::from_slice(&engine.drafts()).unwrap_or_default();
     let _ = news.send(News::Drafts(drafts.clone().into_iter().collect()));
-    let mut backend = Backend { engine, news, contact: None, last: 0, told: None, drafts };
+    let mut backend = Backend { engine, news, contact: None, last: 0, told: None, drafts, is_stopped: false };
     let mut due = Instant::now();
     loop {
         if due <= Instant::now() {
@@ -67,7 +69,9 @@ pub async fn serve(engine: Rc<Engine>, mut asks: UnboundedReceiver<Ask>, news: U
             () = sleep_until(due) => {}
         }
         if let Err(error) = backend.engine.check() {
-            let _ = backend.news.send(News::Stopped { why: error.chain() });
+            if !std::mem::replace(&mut backend.is_stopped, true) {
+                backend.say(News::Stopped { why: error.chain() });
+            }
             if matches!(error, ChatError::Interrupted | ChatError::Forgotten) {
                 return;
             }

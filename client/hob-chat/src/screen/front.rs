@@ -86,9 +86,13 @@ pub async fn run(folder: Folder, passphrase: Passphrase, wanted: Wanted) -> Resu
     }
     let Way { asks, news, own } = way;
     drop((asks, news));
+    let mut ended = Ok(());
     if let Some((engine, server)) = own {
+        // Who wiped the profile under this screen has ended it.
+        ended = engine.check();
         finish(engine, server).await;
     }
+    ended?;
     Ok(if has_panicked() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 

@@ -27,7 +27,7 @@ impl Model {
             News::Done { text } => self.say(text, false),
             News::Failed { why } => self.say(why, true),
             News::Notice { contact, text, loud } => self.notice(contact.as_deref(), text, loud),
-            News::Stopped { why } => self.say(why, true),
+            News::Stopped { why } => self.say(format!("{why}; then leave and start again"), true),
         }
     }
 

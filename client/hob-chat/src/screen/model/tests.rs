@@ -186,6 +186,25 @@ fn who_wrote_is_told_while_another_window_has_the_keyboard_and_only_then() {
 }
 
 #[test]
+fn a_message_shown_once_stays_open_while_the_engine_has_it_no_more_and_goes_with_the_next_step() {
+    let covered = MessageRow { view_once: true, unread: true, text: String::new(), ..message(1, false, "") };
+    let mut model = talking(vec![message(0, false, "before"), covered, message(2, false, "after")]);
+    model.update(Event::Key(KeyEvent::new(KeyCode::Up, KeyModifiers::ALT)));
+    press(&mut model, KeyCode::Up);
+    let id = message(1, false, "").id;
+    assert!(asks(press(&mut model, KeyCode::Char('o'))) == [Ask::Uncover { id: id.clone() }]);
+    news(&mut model, News::Uncovered { id, text: "4711".to_owned() });
+    let without = with_bob(vec![message(0, false, "before"), message(2, false, "after")]);
+    news(&mut model, News::Snapshot(Box::new(without)));
+    let texts = |model: &Model| model.rows.iter().map(|row| row.text.clone()).collect::<Vec<_>>();
+    let shown = texts(&model);
+    let place = |words: &str| shown.iter().position(|text| text == words).unwrap();
+    assert!(place("before") < place("4711") && place("4711") < place("after"), "{shown:?}");
+    press(&mut model, KeyCode::Down);
+    assert!(!texts(&model).concat().contains("4711"));
+}
+
+#[test]
 fn what_is_looked_at_stays_in_view_while_messages_come() {
     let long: Vec<_> = (0..60).map(|id| message(id, false, &format!("line {id}"))).collect();
     let mut model = talking(long.clone());

@@ -76,7 +76,7 @@ fn frames(model: &Model, geometry: &super::model::geometry::Geometry, canvas: &m
     if !geometry.title_line.is_empty() {
         joint(geometry.title_line.y, signs.joint_cross);
     }
-    if !geometry.typing_line.is_empty() {
+    if !geometry.typing_line.is_empty() && talk::is_shown(model, geometry) {
         joint(geometry.typing_line.y, signs.joint_right);
     }
     if !geometry.status_line.is_empty() {
@@ -97,7 +97,7 @@ fn status(model: &Model, area: Rect, canvas: &mut Buffer) {
         return;
     }
     let (sign, style) = if link.online { (look.signs.on, look.good()) } else { (look.signs.off, look.waits()) };
-    let said = connection(model);
+    let said = connection(model, room.saturating_sub(3));
     let hints = hints(model);
     let hints_room = width(&hints) + 2;
     // Why there is no connection is more important than keys.
@@ -108,7 +108,8 @@ fn status(model: &Model, area: Rect, canvas: &mut Buffer) {
     put(canvas, area, 0, vec![Span::raw(" "), Span::styled(sign, style), Span::raw(format!(" {said}"))]);
 }
 
-fn connection(model: &Model) -> String {
+/// How the connection stands, as much of it as there is room for; why there is none before everything else.
+fn connection(model: &Model, room: usize) -> String {
     let snapshot = &model.snapshot;
     let waiting = match snapshot.in_outbox {
         0 => String::new(),
@@ -124,10 +125,11 @@ fn connection(model: &Model) -> String {
         Some(at) if at > 0 => format!(" since {}", time::clock(at, model.now_ms)),
         _ => String::new(),
     };
-    match &snapshot.link.why {
-        Some(why) => format!("not connected{since}{waiting}: {}", safe_line(why, model.look.charset)),
-        None => format!("connecting{waiting}"),
-    }
+    let Some(why) = &snapshot.link.why else { return format!("connecting{waiting}") };
+    let why = safe_line(why, model.look.charset);
+    let ways = [format!("not connected{since}{waiting}: {why}"), format!("not connected{since}: {why}")];
+    let fits = ways.into_iter().find(|said| width(said) <= room);
+    fits.unwrap_or_else(|| format!("not connected: {why}"))
 }
 
 fn hints(model: &Model) -> String {

@@ -15,13 +15,22 @@ use crate::show::time;
 
 /// Draws it; answers where the cursor is.
 pub fn draw(model: &Model, geometry: &Geometry, canvas: &mut Buffer) -> Option<Position> {
-    if let Some(request) = model.chosen_request().filter(|_| model.pane == Pane::List && !geometry.is_narrow) {
+    if let Some(request) = request_shown(model, geometry) {
         return about_request(model, request, geometry, canvas);
     }
     let Some(contact) = model.open_contact() else { return nothing_open(model, geometry, canvas) };
     title(model, contact, geometry.talk_title, canvas);
     history(model, geometry.history, canvas);
     typing(model, contact, geometry, canvas)
+}
+
+/// Whether there is a conversation, with something to type in.
+pub fn is_shown(model: &Model, geometry: &Geometry) -> bool {
+    request_shown(model, geometry).is_none() && model.open_contact().is_some()
+}
+
+fn request_shown<'a>(model: &'a Model, geometry: &Geometry) -> Option<&'a RequestRow> {
+    model.chosen_request().filter(|_| model.pane == Pane::List && !geometry.is_narrow)
 }
 
 fn inside(area: Rect) -> Rect {

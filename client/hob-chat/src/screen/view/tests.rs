@@ -3,9 +3,9 @@ use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::buffer::Buffer;
 
-use super::super::model::tests::{message, press, talking_in, with_bob, write};
+use super::super::model::tests::{NOON, message, press, talking_in, with_bob, write};
 use super::super::model::{Event, Model};
-use super::super::talk::{Mark, MessageRow, News, QuoteRow, RequestRow};
+use super::super::talk::{LinkRow, Mark, MessageRow, News, QuoteRow, RequestRow};
 use super::*;
 
 fn drawn(model: &Model) -> Buffer {
@@ -177,4 +177,42 @@ fn a_hit_of_a_search_stands_out() {
         .collect();
     assert_eq!(reversed, "soup");
     assert!(shown(&model).contains("1 of 1"));
+}
+
+#[test]
+fn why_there_is_no_connection_is_said_as_far_as_there_is_room() {
+    let why = "no answer from the box at 127.0.0.1:8443: is it running?";
+    for (columns, starts) in [
+        (
+            120,
+            " ○ not connected since 12:59 · 1 in the outbox: no answer from the box at 127.0.0.1:8443: is it running?",
+        ),
+        (100, " ○ not connected since 12:59: no answer from the box at 127.0.0.1:8443: is it running?"),
+        (76, " ○ not connected: no answer from the box at 127.0.0.1:8443: is it running?"),
+        (40, " ○ not connected: no answer from the bo…"),
+    ] {
+        let mut snapshot = with_bob(a_few());
+        let mut model = talking_in((columns, 24), Vec::new());
+        snapshot.link =
+            LinkRow { online: false, why: Some(why.to_owned()), last_contact_ms: Some(model.now_ms - 60_000) };
+        snapshot.in_outbox = 1;
+        model.update(Event::News(News::Snapshot(Box::new(snapshot))));
+        let screen = shown(&model);
+        assert_eq!(screen.lines().last(), Some(starts), "{columns}");
+    }
+}
+
+#[test]
+fn a_request_is_shown_with_what_can_be_done_and_nothing_of_what_it_says() {
+    let mut snapshot = with_bob(a_few());
+    let request = RequestRow { id: "abcd".to_owned(), name: "Emil".to_owned(), messages: 2, since_ms: NOON };
+    snapshot.requests.push(request);
+    let mut model = talking_in((80, 24), Vec::new());
+    model.update(Event::News(News::Snapshot(Box::new(snapshot))));
+    press(&mut model, KeyCode::Tab);
+    press(&mut model, KeyCode::Down);
+    press(&mut model, KeyCode::Down);
+    let screen = shown(&model);
+    assert!(screen.contains("says to be \"Emil\" has written 2 messages") && screen.contains("X  refuses"), "{screen}");
+    assert!(!screen.contains('├'), "no line for typing where nothing is typed:\n{screen}");
 }
