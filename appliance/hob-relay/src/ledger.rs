@@ -147,9 +147,17 @@ impl Relay {
             return;
         }
         let numbers: HashMap<u32, u64> = windows.iter().copied().collect();
+        // A computer that slept for hours wakes to windows past their time: what was in them has expired, and the box
+        // remembers all it should. Only what had time left was lost.
+        let had_time_left = |window: u32| {
+            self.pending.iter().any(|(_, entry)| entry.place.window == window && !entry.deadline.is_over(now.box_time))
+        };
+        let lost: Vec<(u32, u64)> = windows.iter().copied().filter(|(window, _)| had_time_left(*window)).collect();
         self.windows_destroyed(now, |window| numbers.contains_key(&window), effects);
-        self.begin_epoch(now, effects);
-        self.tell_lost(windows, effects);
+        if !lost.is_empty() {
+            self.begin_epoch(now, effects);
+            self.tell_lost(&lost, effects);
+        }
     }
 
     pub(crate) fn addresses(&mut self, record: AddressRecord, effects: &mut Effects) {

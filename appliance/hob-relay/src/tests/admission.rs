@@ -159,11 +159,33 @@ fn a_connection_that_only_talks_is_closed_after_a_while_and_one_that_is_silent_t
 }
 
 #[test]
+fn a_computer_that_slept_through_a_windows_time_has_lost_nothing_and_keeps_its_epoch() {
+    let mut world = World::new();
+    let ada = world.home(1);
+    let publish = ClientBody::BundlePublish { bundle: Bytes::from_static(b"keys"), ttl: Duration::from_secs(90_000) };
+    world.say(ada.owner, publish);
+    world.input(Input::Closed { conn: ada.owner });
+    let sender = world.connect();
+    world.submit(sender, &ada.token, envelope(1));
+    let before = world.relay.epoch();
+    // The log's clock was first: its window went before the rules had expired what was in it.
+    world.now.box_time = world.now.box_time.plus(Duration::from_secs(7 * 3600));
+    world.input(Input::WindowsLost { windows: vec![(1, 1_790_000_000)] });
+    assert_eq!(world.relay.epoch(), before);
+    assert_eq!(world.relay.status().pending, 0, "what was in it has expired");
+    let sender = world.connect();
+    world.say(sender, ClientBody::BundleFetch { token: ada.token.clone() });
+    assert!(matches!(world.last(sender), ServerBody::Bundle { .. }), "and her keys are handed out all the same");
+}
+
+#[test]
 fn after_a_new_epoch_owners_are_asked_for_tokens_and_bundle_and_nobody_gets_a_stale_one() {
     let mut world = World::new();
     let ada = world.home(1);
     let publish = ClientBody::BundlePublish { bundle: Bytes::from_static(b"old"), ttl: Duration::from_secs(9000) };
     world.say(ada.owner, publish);
+    let sender = world.connect();
+    world.submit(sender, &ada.token, envelope(1));
     let before = world.relay.epoch();
     world.input(Input::WindowsLost { windows: vec![(1, 1_790_000_000)] });
     assert_ne!(world.relay.epoch(), before);
