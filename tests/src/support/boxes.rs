@@ -16,7 +16,7 @@ use serde_json::Value;
 pub fn program(name: &str) -> PathBuf {
     let mut folder = std::env::current_exe().unwrap();
     folder.pop();
-    if folder.ends_with("deps") {
+    if folder.ends_with("deps") || folder.ends_with("examples") {
         folder.pop();
     }
     let program = folder.join(name);

@@ -57,7 +57,8 @@ impl WallClock {
         [("LD_PRELOAD".to_owned(), text(library())), ("HOB_TEST_CLOCK".to_owned(), text(&self.file()))]
     }
 
-    fn file(&self) -> PathBuf {
+    /// Where the seconds stand: for a demo box, which follows them in box time, too.
+    pub fn file(&self) -> PathBuf {
         self.folder.path().join("offset")
     }
 }
