@@ -44,6 +44,18 @@ bench-log:
 demo-clock:
     tests/recipes/demo-clock
 
+# three days of three members, five devices and two boxes, in about a minute: real processes, a clock that jumps
+three-days:
+    tests/recipes/three-days
+
+# every example of docs/api.md, in curl and in Python, against a real box with a test authority
+api-examples:
+    tests/recipes/api-examples
+
+# the systemd units: understood, little exposed, and a busy box stays within its system calls
+systemd:
+    tests/recipes/systemd
+
 # a disk that is full, and one that is read-only, for real (namespaces; root where users may not make them)
 small-disk:
     tests/recipes/small-disk
