@@ -4,10 +4,12 @@
 //! - `talking`: two people and a box, with `hob-chat`.
 //! - `keeping`: what the box accepted, it delivers; and nothing is answered before it is durable.
 //! - `doctor`: what the keeper is told when something is wrong, each thing provoked.
+//! - `certificates`: the keeper's own, for browsers; nobody who pins the box notices.
 //! - `json`: the same for those who cannot hold a socket.
 //! - `running`: the box as a service: ports handed over, the watchdog, restarting in place.
 //! - `telling`: it says so: quotas, restarts, figures; `unusual`: what somebody tried, and no address.
 
+mod certificates;
 mod devices;
 mod doctor;
 mod json;
