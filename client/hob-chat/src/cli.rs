@@ -246,6 +246,21 @@ With --json, one line a page: {\"page\":path}")]
         #[arg(value_name = "DIR")]
         folder: PathBuf,
     },
+    /// Show where your box is, or say where it is now
+    #[command(after_help = "\
+Examples:
+  hob-chat home
+  hob-chat home address box.example:8443
+  hob-chat join hob://join/AQ…          (any invitation of the same box says it, too, and is not used up)
+
+A wrong address costs time only: whoever answers there has to prove that it is your box. Contacts on other boxes are told \
+by themselves, sealed, once the box has signed where it is.
+
+With --json: {\"box\":hex, \"addresses\":[…], \"online\":bool, \"why_offline\":text or null}")]
+    Home {
+        #[command(subcommand)]
+        command: Option<HomeCommand>,
+    },
     /// Wipe this profile: key, contacts, messages, all of it
     #[command(after_help = "\
 The key file is overwritten before it is removed, so that what is left of the state on the disk opens no more (flash \
@@ -286,6 +301,9 @@ With --json: {\"name\":…,\"verified\":false}")]
         /// What you call them
         #[arg(long = "as", value_name = "NAME")]
         name: String,
+        /// The contact of this name lost everything: the code takes the old keys' place, and gets what waits for them
+        #[arg(long)]
+        replace: bool,
     },
     #[command(flatten)]
     People(PeopleCommand),
@@ -407,6 +425,18 @@ With --json: {\"removed\":name}")]
         /// Do not ask
         #[arg(long)]
         yes: bool,
+    },
+}
+
+/// `home …`
+#[derive(Debug, Subcommand)]
+pub enum HomeCommand {
+    /// Note the address where the box is now; the one that it says of itself is kept beside it
+    #[command(after_help = "With --json: as `home`")]
+    Address {
+        /// HOST:PORT
+        #[arg(value_name = "HOST:PORT", value_parser = hob_protocol::address::Address::parse)]
+        address: hob_protocol::address::Address,
     },
 }
 

@@ -11,7 +11,7 @@ use hob_protocol::device_code::DeviceCode;
 use hob_protocol::invitation::Invitation;
 use serde::{Deserialize, Serialize};
 
-use crate::cli::{Command, ContactCommand, DeviceCommand, PeopleCommand, RequestCommand};
+use crate::cli::{Command, ContactCommand, DeviceCommand, HomeCommand, PeopleCommand, RequestCommand};
 use crate::error::ChatError;
 use crate::picture;
 
@@ -31,6 +31,11 @@ pub enum Job {
     ContactAdd {
         code: String,
         name: String,
+        replace: bool,
+    },
+    /// Where the home box is, as typed; `None`: only to be shown.
+    Home {
+        address: Option<String>,
     },
     Codes,
     RevokeCode {
@@ -122,10 +127,10 @@ impl Job {
                 Self::Join { link, name }
             }
             Command::Contact(ContactCommand::Show { code }) => Self::ContactShow { bare: code },
-            Command::Contact(ContactCommand::Add { code, name }) => {
+            Command::Contact(ContactCommand::Add { code, name, replace }) => {
                 let code = code_or_picture(code, "hob://contact/")?;
                 ContactCode::parse(&code)?;
-                Self::ContactAdd { code, name }
+                Self::ContactAdd { code, name, replace }
             }
             Command::Contact(ContactCommand::People(command)) => Self::about_people(command)?,
             Command::Device(command) => Self::about_devices(command)?,
@@ -142,6 +147,10 @@ impl Job {
             Command::History { name, last } => Self::History { name, last },
             Command::Export { name } => Self::Export { name },
             Command::Status => Self::Status,
+            Command::Home { command } => {
+                let address = command.map(|HomeCommand::Address { address }| address.to_string());
+                Self::Home { address }
+            }
             Command::Completions { .. } | Command::Man { .. } | Command::Open { .. } => {
                 return Err(ChatError::NeedsNoProfile);
             }

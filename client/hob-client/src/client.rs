@@ -217,6 +217,7 @@ impl Client {
             self.make_receipts(&mut s);
             self.make_retries(&mut s);
             self.tell_news(&mut s);
+            self.tell_new_addresses(&mut s);
             self.pump(&mut s);
             self.tend_links(&mut s);
         }

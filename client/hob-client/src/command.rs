@@ -185,8 +185,12 @@ impl Client {
         invitation: Invitation,
         label: &str,
     ) -> Result<Outputs, CommandError> {
-        if self.state.home.is_some() {
-            return Err(CommandError::AlreadyJoined);
+        if let Some(home) = &self.state.home {
+            if home.identity != invitation.box_identity {
+                return Err(CommandError::AlreadyJoined);
+            }
+            // Of the same box: it says where the box is now, and is not used up.
+            return self.name_home_addresses(now_ms, rng, invitation.addresses);
         }
         // 0: the box had no clock when it made the invitation, and decides by itself.
         if invitation.expires_at_s > 0 && invitation.expires_at_s <= now_ms / 1000 {

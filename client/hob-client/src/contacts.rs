@@ -102,6 +102,9 @@ pub(crate) struct Peer {
     /// When the person was told last that the session was renewed.
     #[serde(default)]
     pub(crate) renewed_told_ms: u64,
+    /// Which addresses of the own box they were told; `None`: a client of before this was noted, which told them.
+    #[serde(default, with = "crate::state::address_lists")]
+    pub(crate) told_addresses: Option<Vec<Address>>,
     /// The member key that certifies this device now, where a verified contact's is another: for the person to compare.
     #[serde(default, with = "crate::raw")]
     pub(crate) new_member: Option<MemberKey>,
@@ -151,6 +154,7 @@ impl Peer {
             retries_due: Vec::new(),
             retries_sent: Budget::default(),
             renewed_told_ms: 0,
+            told_addresses: None,
             new_member: None,
         }
     }

@@ -256,6 +256,11 @@ impl Client {
                 self.is_back(from, s);
                 Delivered::Done
             }
+            Body::Addresses { record } => {
+                self.box_has_moved(from, &record, s);
+                self.confirm(from, inner.message_id, false);
+                Delivered::ToConfirm(inner.message_id)
+            }
             Body::Retry { inner_hashes } => {
                 self.retries_wanted(from, &inner_hashes, s);
                 Delivered::Done

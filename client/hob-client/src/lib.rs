@@ -21,7 +21,8 @@
 //! - `outbox`, `submit`: what has no receipt yet, and how it gets to a box; `again`: what goes again, and when that ends.
 //! - `inbox`: at least once becomes exactly once, by what `seen` remembers; `receipts`: what is confirmed, and when;
 //!   `introduce`: first contact.
-//! - `heal`: messages that cannot be opened, and how both sides agree on a new session; `rekey`: a contact's new keys.
+//! - `heal`: messages that cannot be opened, and how both sides agree on a new session; `rekey`: a contact's new keys;
+//!   `moving`: boxes that move.
 //! - `state`: what survives a kill; `raw`: how its keys and ids are written.
 
 mod again;
@@ -37,6 +38,7 @@ mod input;
 mod introduce;
 mod keys;
 mod link;
+mod moving;
 mod outbox;
 mod output;
 mod owner;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use hob_protocol::address::AddressRecord;
 use hob_protocol::frame::{ClientBody, Hello, Limits, ServerBody};
 use hob_protocol::ids::BoxIdentity;
 use hob_protocol::transcript::{self, Exporter};
@@ -10,7 +11,6 @@ use rand_core::CryptoRng;
 
 use crate::Client;
 use crate::client::{Step, What};
-use crate::contacts::take_address_record;
 use crate::input::Link;
 use crate::output::{Notice, Output, WakeReason};
 use crate::state::BoxMemory;
@@ -49,6 +49,8 @@ pub(crate) struct LinkState {
     spki: Bytes,
     pub(crate) limits: Option<Limits>,
     pub(crate) nonce: Option<[u8; 32]>,
+    /// What the hello told of the box's addresses: who has just joined takes it then.
+    pub(crate) record: Option<AddressRecord>,
 }
 
 /// `full_ms` less up to half of it.
@@ -73,6 +75,7 @@ impl LinkState {
         self.spki = Bytes::new();
         self.limits = None;
         self.nonce = None;
+        self.record = None;
         self.pinged = false;
     }
 
@@ -140,17 +143,14 @@ impl Client {
     fn addresses(&self, link: Link) -> Vec<hob_protocol::address::Address> {
         let home = self.state.home.as_ref();
         let of_home = || match (home, &self.state.joining) {
-            (Some(home), _) => home.addresses.clone(),
+            (Some(home), _) => home.places(),
             (None, Some(joining)) => joining.addresses.clone(),
             (None, None) => Vec::new(),
         };
         match link {
             Link::Owner => of_home(),
             Link::Sender(identity) if home.is_some_and(|home| home.identity == identity) => of_home(),
-            Link::Sender(identity) => {
-                let at_box = self.state.peers.iter().filter(|peer| peer.box_identity == identity);
-                at_box.max_by_key(|peer| peer.record_sequence).map(|peer| peer.addresses.clone()).unwrap_or_default()
-            }
+            Link::Sender(identity) => self.addresses_of_box(&identity),
         }
     }
 
@@ -244,6 +244,7 @@ impl Client {
             return self.close_for(link, BACKOFF_STRANGER_MS, s);
         }
         state.limits = Some(hello.limits);
+        state.record.clone_from(&hello.address_record);
         state.failures = 0;
         self.run.strangers.remove(&expected);
         self.remember_box(&hello, s);
@@ -280,13 +281,8 @@ impl Client {
         }
         if let Some(home) = self.state.home.as_mut().filter(|home| home.identity == identity) {
             home.ttl_max_ms = u64::try_from(hello.limits.ttl_max.as_millis()).unwrap_or(u64::MAX);
-            if let Some(record) = &hello.address_record
-                && take_address_record(record, &identity, home.record_sequence)
-            {
-                home.addresses.clone_from(&record.addresses);
-                home.record_sequence = record.sequence;
-                home.address_record = prost::Message::encode_to_vec(&record.to_wire());
-                self.run.batch.dirty = true;
+            if let Some(record) = &hello.address_record {
+                self.run.batch.dirty |= home.take_record(record);
             }
         }
         let Some(memory) = self.state.boxes.iter_mut().find(|memory| memory.identity == identity) else {

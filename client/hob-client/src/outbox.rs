@@ -72,6 +72,10 @@ pub(crate) enum OutBody {
         #[serde(default, with = "crate::raw::list")]
         inner_hashes: Vec<[u8; 32]>,
     },
+    Addresses {
+        #[serde(with = "crate::raw")]
+        record: Vec<u8>,
+    },
     /// This member's device list, as it is when it is encrypted.
     List,
     /// The same, to a device that is in it no more: the last that it hears.
@@ -141,6 +145,7 @@ impl Entry {
     pub(crate) const fn awaits_receipt(&self) -> bool {
         match self.body {
             OutBody::Text { .. }
+            | OutBody::Addresses { .. }
             | OutBody::List
             | OutBody::Hello
             | OutBody::Sync { .. }
@@ -169,6 +174,7 @@ impl Entry {
             OutBody::Receipt { ids } => Body::Receipt { ids: ids.clone() },
             OutBody::Back => Body::Back,
             OutBody::Retry { inner_hashes } => Body::Retry { inner_hashes: inner_hashes.clone() },
+            OutBody::Addresses { record } => Body::Addresses { record: record.clone() },
             OutBody::List | OutBody::Farewell => Body::List { list: client.state.own_list()?.bytes.clone() },
             OutBody::Hello => return client.hello_body(),
             OutBody::Sync { members } => client.sync_body(members, &self.to),
@@ -274,7 +280,7 @@ impl Client {
         }
     }
 
-    /// The box keeps an envelope. Only texts wait for a receipt.
+    /// The box keeps an envelope. Only texts and addresses wait for a receipt.
     pub(crate) fn accepted(&mut self, id: &MessageId, to: &DeviceKey, ttl: Duration, s: &mut Step<'_>) {
         let now_ms = s.now_ms;
         let Some(entry) = self.entry_mut(id, to) else { return };

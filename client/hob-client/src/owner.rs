@@ -62,7 +62,8 @@ impl Client {
             ServerBody::Admitted { member, mailbox } if mailbox == self.state.keys.mailbox() => {
                 let Some(joining) = self.state.joining.take() else { return };
                 let identity = joining.box_identity;
-                self.state.home = Some(HomeState {
+                let record = self.link(Link::Owner).record.take();
+                let home = self.state.home.insert(HomeState {
                     identity,
                     addresses: joining.addresses,
                     address_record: Vec::new(),
@@ -70,7 +71,11 @@ impl Client {
                     member,
                     label: joining.label,
                     ttl_max_ms: TTL_MAX_MS,
+                    named: None,
                 });
+                if let Some(record) = record {
+                    home.take_record(&record);
+                }
                 self.state.last_online_ms = s.now_ms;
                 s.dirty = true;
                 s.notice(Notice::Joined { identity });

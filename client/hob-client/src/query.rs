@@ -22,7 +22,7 @@ impl Client {
         let home = self.state.home.as_ref()?;
         Some(Home {
             identity: home.identity,
-            addresses: home.addresses.clone(),
+            addresses: home.places(),
             mailbox: self.state.keys.mailbox(),
             member: home.member,
             label: home.label.clone(),

@@ -102,6 +102,22 @@ pub(crate) struct HomeState {
     pub(crate) member: MemberId,
     pub(crate) label: String,
     pub(crate) ttl_max_ms: u64,
+    /// Where the person says that it is; tried first.
+    #[serde(default, with = "address_lists")]
+    pub(crate) named: Option<Vec<Address>>,
+}
+
+impl HomeState {
+    /// Where the box is tried, in this order: what the person named, then what it says of itself.
+    pub(crate) fn places(&self) -> Vec<Address> {
+        let mut places = self.named.clone().unwrap_or_default();
+        for address in &self.addresses {
+            if !places.contains(address) {
+                places.push(address.clone());
+            }
+        }
+        places
+    }
 }
 
 /// An invitation that is being used. Kept over a restart: the box takes the same device again for ten minutes.
@@ -317,6 +333,24 @@ pub(crate) mod address_list {
             .iter()
             .map(|address| Address::parse(address).map_err(D::Error::custom))
             .collect()
+    }
+}
+
+/// The same, where there may be none.
+pub(crate) mod address_lists {
+    use hob_protocol::address::Address;
+    use serde::de::Error;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(crate) fn serialize<S: Serializer>(addresses: &Option<Vec<Address>>, serializer: S) -> Result<S::Ok, S::Error> {
+        let texts = addresses.as_ref().map(|addresses| addresses.iter().map(Address::as_str).collect::<Vec<_>>());
+        texts.serialize(serializer)
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<Address>>, D::Error> {
+        let texts = Option::<Vec<String>>::deserialize(deserializer)?;
+        let parse = |text: &String| Address::parse(text).map_err(D::Error::custom);
+        texts.map(|texts| texts.iter().map(parse).collect()).transpose()
     }
 }
 

@@ -145,6 +145,7 @@ impl Client {
             }
             OutBody::Receipt { .. }
             | OutBody::Retry { .. }
+            | OutBody::Addresses { .. }
             | OutBody::List
             | OutBody::Farewell
             | OutBody::Sync { .. }
@@ -194,6 +195,9 @@ impl Client {
     fn encrypt(&mut self, id: &MessageId, to: &DeviceKey, bundle: &Bundle) -> Result<(), Hindrance> {
         let Some(body) = self.body_of(id, to) else { return Ok(()) };
         let mut introduction = self.introduction_for(to);
+        if introduction.is_some() {
+            self.addresses_were_told(to);
+        }
         if let (Some(introduction), Body::List { .. }) = (&mut introduction, &body) {
             // Once is enough.
             introduction.list.clear();

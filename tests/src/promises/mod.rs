@@ -6,6 +6,7 @@
 //! - `doctor`: what the keeper is told when something is wrong, each thing provoked.
 //! - `certificates`: the keeper's own, for browsers; nobody who pins the box notices.
 //! - `json`: the same for those who cannot hold a socket.
+//! - `other_boxes`: contacts elsewhere: boxes that are down, that move, and others in their place.
 //! - `running`: the box as a service: ports handed over, the watchdog, restarting in place.
 //! - `telling`: it says so: quotas, restarts, figures; `unusual`: what somebody tried, and no address.
 
@@ -14,6 +15,7 @@ mod devices;
 mod doctor;
 mod json;
 mod keeping;
+mod other_boxes;
 mod running;
 mod talking;
 mod telling;

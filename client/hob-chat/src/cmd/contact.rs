@@ -64,11 +64,17 @@ pub fn show_code(session: &Session, code: &str, file: &str, bare: bool) -> Resul
     session.out.line(code)
 }
 
-/// Makes whoever showed a code a contact.
-pub async fn add(session: &Session, code: &str, name: &str) -> Result<Ending, ChatError> {
+/// Makes whoever showed a code a contact, or puts them in the place of one who lost everything.
+pub async fn add(session: &Session, code: &str, name: &str, replace: bool) -> Result<Ending, ChatError> {
     session.settle_or_say().await?;
     let code = ContactCode::parse(code)?;
-    session.command(|client, now, random| Ok(((), client.add_contact(now, random, &code, name)?)))?;
+    session.command(|client, now, random| {
+        let outputs = match replace {
+            true => client.replace_contact(now, random, &code, name)?,
+            false => client.add_contact(now, random, &code, name)?,
+        };
+        Ok(((), outputs))
+    })?;
     session.settle().await?;
     if session.out.json() {
         session.out.object(&json!({ "name": name, "verified": false }))?;

@@ -7,6 +7,7 @@ mod export;
 pub mod first_run;
 pub mod forget;
 mod history;
+mod home;
 mod join;
 pub mod paper;
 pub mod people;
@@ -37,7 +38,8 @@ async fn dispatch(session: &Session, job: Job) -> Result<Ending, ChatError> {
     match job {
         Job::Join { link, name } => join::run(session, &link, &name).await,
         Job::ContactShow { bare } => contact::show(session, bare).await,
-        Job::ContactAdd { code, name } => contact::add(session, &code, &name).await,
+        Job::ContactAdd { code, name, replace } => contact::add(session, &code, &name, replace).await,
+        Job::Home { address } => home::run(session, address.as_deref()).await,
         Job::Codes => people::codes(session).await,
         Job::RevokeCode { which } => people::revoke_code(session, &which).await,
         Job::Rename { name, new_name } => people::rename(session, &name, &new_name).await,

@@ -18,6 +18,9 @@ pub const RECEIPT_IDS_MAX: usize = 256;
 /// Inner ciphertexts that one retry request names.
 pub const RETRY_HASHES_MAX: usize = 256;
 
+/// The longest address record: three addresses of the longest kind.
+pub const RECORD_BYTES_MAX: usize = 1_024;
+
 /// The messages as they are serialised (Protocol Buffers).
 #[allow(missing_docs, reason = "documented on the checked types beside it")]
 pub mod wire {
@@ -54,7 +57,7 @@ pub mod wire {
         /// First 8 bytes of the recipient's other device keys to which the same message goes.
         #[prost(bytes = "vec", repeated, tag = "12")]
         pub also_to: Vec<Vec<u8>>,
-        #[prost(oneof = "Body", tags = "20, 21, 22, 23, 30, 31, 32, 33, 34")]
+        #[prost(oneof = "Body", tags = "20, 21, 22, 23, 24, 30, 31, 32, 33, 34")]
         pub body: Option<Body>,
     }
 
@@ -79,6 +82,8 @@ pub mod wire {
         Copies(devices::Copies),
         #[prost(message, tag = "34")]
         Deliveries(devices::Deliveries),
+        #[prost(message, tag = "24")]
+        Addresses(Addresses),
     }
 
     #[derive(Clone, PartialEq, prost::Message)]
@@ -110,6 +115,13 @@ pub mod wire {
     pub struct Retry {
         #[prost(bytes = "vec", repeated, tag = "1")]
         pub inner_hashes: Vec<Vec<u8>>,
+    }
+
+    #[derive(Clone, PartialEq, prost::Message)]
+    #[prost(skip_debug)]
+    pub struct Addresses {
+        #[prost(bytes = "vec", tag = "1")]
+        pub record: Vec<u8>,
     }
 
     #[derive(Clone, PartialEq, prost::Message)]
@@ -175,6 +187,11 @@ pub enum Body {
     Deliveries {
         /// At most [`super::devices::PARTS_MAX`].
         deliveries: Vec<Delivery>,
+    },
+    /// The writer's box has moved: its address record, serialised, at most [`RECORD_BYTES_MAX`]. Confirmed like a text.
+    Addresses {
+        /// Signed by the box; checked by who takes it.
+        record: Vec<u8>,
     },
 }
 
@@ -259,6 +276,7 @@ impl Inner {
                 wire::Body::Receipt(wire::Receipt { ids: ids.iter().map(|id| id.0.to_vec()).collect() })
             }
             Body::Back => wire::Body::Back(wire::Back {}),
+            Body::Addresses { record } => wire::Body::Addresses(wire::Addresses { record: record.clone() }),
             Body::Retry { inner_hashes } => {
                 wire::Body::Retry(wire::Retry { inner_hashes: inner_hashes.iter().map(|hash| hash.to_vec()).collect() })
             }
@@ -322,6 +340,10 @@ impl Inner {
             wire::Body::Sync(sync) => Body::Sync(Sync::from_wire(sync)?),
             wire::Body::Copies(copies) => devices::copies_from_wire(copies)?,
             wire::Body::Deliveries(deliveries) => devices::deliveries_from_wire(deliveries)?,
+            wire::Body::Addresses(moved) if moved.record.len() <= RECORD_BYTES_MAX => {
+                Body::Addresses { record: moved.record }
+            }
+            wire::Body::Addresses(_) => return Err(InnerError { what: "an address record" }),
         };
         if inner.also_to.len() > DEVICES_MAX {
             return Err(InnerError { what: "the recipient's other devices" });

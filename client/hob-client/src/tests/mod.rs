@@ -5,6 +5,7 @@
 //! - [`talking`]: pairing, first contact, requests, receipts. [`again`]: lost, late and repeated envelopes.
 //! - [`waiting`]: long absences, simulated day by day. [`strict`]: what no box may keep.
 //! - [`healing`]: lost state and new keys, from both sides.
+//! - [`moving`]: boxes that move, and others in their place.
 //! - [`chaos`]: bad days at random, replayed by their seed.
 //! - [`devices`]: several devices of one member: added, removed, and what each of them has.
 //! - [`kills`]: a kill between any two outputs. [`strangers`]: wrong boxes, forged bundles and envelopes.
@@ -16,6 +17,7 @@ mod chaos;
 mod devices;
 mod healing;
 mod kills;
+mod moving;
 mod naive_box;
 mod people;
 mod strangers;

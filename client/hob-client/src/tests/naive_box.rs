@@ -34,6 +34,13 @@ pub struct NaiveBox {
     /// Online-only: pushed or dropped, never kept.
     pub passed_on: Vec<Envelope>,
     pub knows_lists: bool,
+    /// Where it can be reached only, where that matters.
+    pub at: Option<Address>,
+    /// Where it answers in another's place.
+    pub squats: Option<Address>,
+    /// What its address record says, and its sequence.
+    pub addresses: Vec<Address>,
+    pub sequence: u64,
 }
 
 pub struct Kept {
@@ -62,6 +69,10 @@ impl NaiveBox {
             submitted: 0,
             passed_on: Vec::new(),
             knows_lists: true,
+            at: None,
+            squats: None,
+            addresses: vec![Address::parse("box.example:8443").unwrap()],
+            sequence: 1,
         }
     }
 
@@ -74,6 +85,13 @@ impl NaiveBox {
         mine.filter(|kept| kept.deadline_ms > now_ms).collect()
     }
 
+    /// It is reached there only, from now on, and says so to whoever comes.
+    pub fn move_to(&mut self, address: &str) {
+        self.addresses = vec![Address::parse(address).unwrap()];
+        self.at = self.addresses.first().cloned();
+        self.sequence += 1;
+    }
+
     /// What is due goes. A box keeps nothing past its deadline, and nothing for longer than it promises.
     pub fn forget(&mut self, now_ms: u64) {
         const LONGEST_MS: u64 = 5 * 3_600_000 + 1_800_000;
@@ -84,7 +102,6 @@ impl NaiveBox {
     }
 
     pub fn hello(&self, exporter: &Exporter) -> ServerBody {
-        let addresses = vec![Address::parse("box.example:8443").unwrap()];
         ServerBody::Hello(Box::new(Hello {
             identity: self.identity(),
             signature: transcript::server(exporter, SPKI).sign(&self.key).to_vec().into(),
@@ -101,7 +118,7 @@ impl NaiveBox {
                 bundle_fetches_per_hour: 20,
                 tokens_per_mailbox: 1024,
             },
-            address_record: Some(AddressRecord::sign(&self.key, addresses, 1, u64::MAX)),
+            address_record: Some(AddressRecord::sign(&self.key, self.addresses.clone(), self.sequence, u64::MAX)),
         }))
     }
 }

@@ -274,7 +274,7 @@ impl World {
                     }
                     device.saves += 1;
                 }
-                Output::Connect { link, identity, .. } => self.connect(who, link, identity),
+                Output::Connect { link, identity, addresses } => self.connect(who, link, identity, &addresses),
                 Output::Frame { link, frame } => {
                     if !self.lazy_saves {
                         device.check_is_saved(&frame, saved_before);
@@ -300,8 +300,13 @@ impl World {
         }
     }
 
-    fn connect(&mut self, who: usize, link: Link, identity: BoxIdentity) {
-        let found = self.boxes.iter().position(|the_box| the_box.identity() == identity && the_box.up);
+    fn connect(&mut self, who: usize, link: Link, identity: BoxIdentity, addresses: &[Address]) {
+        let is_there =
+            |the_box: &NaiveBox| the_box.up && the_box.at.as_ref().is_none_or(|address| addresses.contains(address));
+        let found = self.boxes.iter().position(|the_box| the_box.identity() == identity && is_there(the_box));
+        // Somebody else may sit at the old address.
+        let squats = |the_box: &NaiveBox| the_box.squats.as_ref().is_some_and(|address| addresses.contains(address));
+        let found = found.or_else(|| self.boxes.iter().position(squats));
         let Some(at) = found else {
             return self.queue.push_back((who, Input::Closed { link }));
         };
