@@ -162,7 +162,7 @@ async fn show(screen: &mut Screen, model: &mut Model, way: &mut Way, notify: boo
         if has_panicked() || must_end.is_some_and(|at| at <= Instant::now()) {
             return Ok(Left::ByThePerson);
         }
-        if !is_gone && screen.draw(|frame| view::draw(model, frame)).is_err() {
+        if !is_gone && model.is_to_be_drawn() && screen.draw(|frame| view::draw(model, frame)).is_err() {
             // The line was cut: what is typed is saved all the same.
             is_gone = true;
             waiting.push(Event::Terminate);

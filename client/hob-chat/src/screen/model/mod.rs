@@ -153,6 +153,8 @@ pub struct Model {
     told_shown: BTreeSet<String>,
     leaving: Option<drafts::Leaving>,
     rows_are_old: bool,
+    /// Nothing looks different than when it was drawn last.
+    is_drawn: bool,
     /// The conversation was just opened: it begins where the new messages do.
     to_new: bool,
 }
@@ -181,6 +183,7 @@ impl Model {
             told_shown: BTreeSet::new(),
             leaving: None,
             rows_are_old: true,
+            is_drawn: false,
             to_new: false,
         }
     }
@@ -188,6 +191,8 @@ impl Model {
     /// Something happened; what must follow, in order.
     pub fn update(&mut self, event: Event) -> Vec<Effect> {
         let mut effects = Vec::new();
+        // A second that passes changes nothing by itself.
+        self.is_drawn &= matches!(event, Event::Tick(_));
         match event {
             Event::Key(key) => self.key(&key, &mut effects),
             Event::Paste(text) => self.paste(&text),
@@ -217,9 +222,11 @@ impl Model {
     fn tick(&mut self, now_ms: u64, effects: &mut Vec<Effect>) {
         let is_another_day = crate::show::time::day(now_ms) != crate::show::time::day(self.now_ms);
         self.rows_are_old |= is_another_day;
+        self.is_drawn &= !is_another_day;
         self.now_ms = now_ms;
         if self.toast.as_ref().is_some_and(|toast| !toast.loud && toast.until_ms <= now_ms) {
             self.toast = None;
+            self.is_drawn = false;
         }
         self.save_drafts(effects);
     }
@@ -230,6 +237,11 @@ impl Model {
             return;
         }
         self.toast = Some(Toast { text: text.into(), loud, until_ms: self.now_ms + TOAST_MS });
+    }
+
+    /// Whether it has to be drawn; from now on it is.
+    pub fn is_to_be_drawn(&mut self) -> bool {
+        !std::mem::replace(&mut self.is_drawn, true)
     }
 
     /// Where the keys go.

@@ -205,6 +205,20 @@ fn a_message_shown_once_stays_open_while_the_engine_has_it_no_more_and_goes_with
 }
 
 #[test]
+fn a_quiet_second_draws_nothing_and_a_line_that_goes_away_does() {
+    let mut model = talking(Vec::new());
+    news(&mut model, News::Done { text: "bob is verified".to_owned() });
+    assert!(model.is_to_be_drawn() && !model.is_to_be_drawn());
+    let now_ms = model.now_ms;
+    model.update(Event::Tick(now_ms + 1_000));
+    assert!(!model.is_to_be_drawn());
+    model.update(Event::Tick(now_ms + 60_000));
+    assert!(model.is_to_be_drawn() && model.toast.is_none());
+    write(&mut model, "x");
+    assert!(model.is_to_be_drawn());
+}
+
+#[test]
 fn what_is_looked_at_stays_in_view_while_messages_come() {
     let long: Vec<_> = (0..60).map(|id| message(id, false, &format!("line {id}"))).collect();
     let mut model = talking(long.clone());
