@@ -9,6 +9,7 @@ use hob_client::{Client, Input, MessageId};
 use hob_protocol::address::{Address, AddressRecord};
 use hob_protocol::code::{Code, Refused};
 use hob_protocol::contact::ContactCode;
+use hob_protocol::device_code::DeviceCode;
 use hob_protocol::envelope::Envelope;
 use hob_protocol::frame::{
     Binding, ClientBody, ClientFrame, Grant, Hello, Limits, ServerBody, ServerFrame, TokenKind, Urgency,
@@ -32,6 +33,7 @@ fn main() {
     write("server_frame", "error", &ServerFrame::refusal(9, refused).encode());
     printed();
     client_states();
+    device_lists();
     envelopes();
     records();
     json_bodies();
@@ -193,6 +195,43 @@ fn printed() {
     let text = code.to_code().expect("short addresses");
     write("contact_code", "code", text.as_bytes());
     write("contact_code", "inside", &inside(&text, "hob://contact/"));
+    let code = DeviceCode {
+        member_key: MemberKey([1; 32]),
+        device_key: DeviceKey([2; 32]),
+        introduction_token: DeliveryToken([3; 32]),
+        box_identity: BoxIdentity([4; 32]),
+        addresses: addresses(),
+        ticket: InvitationId([5; 16]),
+        ticket_secret: InvitationSecret([6; 16]),
+        expires_at_s: 1_790_000_000,
+    };
+    write("device_code", "code", code.to_code().as_bytes());
+    write("device_code", "inside", &inside(&code.to_code(), "hob://device/"));
+}
+
+/// A list of two devices: whole, and what is signed of it.
+fn device_lists() {
+    use hob_client::devices::list::{DeviceList, Listed, wire};
+    use hob_client::record::DeviceRecord;
+    use prost::Message;
+    let key = |seed: u8| ed25519_dalek::SigningKey::from_bytes(&[seed; 32]);
+    let listed = |seed: u8, name: &str| Listed {
+        record: DeviceRecord::sign(&key(1), &key(seed), [seed; 32], BoxIdentity([4; 32])),
+        name: name.to_owned(),
+    };
+    let list = DeviceList {
+        member_key: MemberKey(key(1).verifying_key().to_bytes()),
+        version: 1_790_000_000,
+        previous: [0; 32],
+        made_at_s: 1_790_000_000,
+        expires_at_s: 1_792_592_000,
+        devices: vec![listed(2, "phone"), listed(3, "laptop")],
+        revoked: vec![DeviceKey([9; 32])],
+    };
+    let bytes = list.sign(&key(1));
+    write("device_list", "whole", &[&[0][..], &bytes].concat());
+    let inside = wire::SignedDeviceList::decode(&bytes[..]).expect("our own list").list;
+    write("device_list", "inside", &[&[1][..], &inside].concat());
 }
 
 /// A new device, and one that is joining: the whole state, and the JSON alone.

@@ -413,6 +413,31 @@ With --json, one line a device: {\"name\":…,\"device\":hex,\"this\":bool}")]
         /// What it will be called
         new_name: String,
     },
+    /// Print the recovery sheet: your member key on paper, in three parts
+    #[command(after_help = "\
+With all three parts, any device of yours can get the member key back (`device recover`), and remove a lost one. Each \
+sheet stays good as long as your member key.
+
+Example:
+  hob-chat device sheet --to sheet.txt      a file that only you can read: print it, then delete it
+
+With --json: {\"sheet\":text}, or with --to: {\"file\":path}")]
+    Sheet {
+        /// Write it to a new file for your eyes only (0600), instead of the terminal
+        #[arg(long, value_name = "FILE")]
+        to: Option<PathBuf>,
+    },
+    /// Give this device the member key of a recovery sheet
+    #[command(after_help = "\
+On a device of yours, or on a new profile that has joined. Type lines K1 to K4, A and B of the sheet; spaces and capitals \
+do not matter.
+
+With --json: {\"recovered\":true,\"devices\":[names]}")]
+    Recover {
+        /// The file that holds the lines, or - for stdin
+        #[arg(value_name = "FILE")]
+        sheet: PathBuf,
+    },
     /// Remove a device of yours: contacts take nothing of it any more
     #[command(after_help = "\
 Nothing is wiped on the removed device: its history stays there. Its mailbox stays, too, until the keeper closes it \

@@ -49,6 +49,17 @@ pub enum ChatError {
     /// A command that no other process can do.
     #[error("this command needs no profile: run it by itself")]
     NeedsNoProfile,
+    /// A recovery sheet could not be read.
+    #[error("cannot read {}", hob_client::display::escape_line(&path.display().to_string()))]
+    ReadFile {
+        /// Which file.
+        path: std::path::PathBuf,
+        /// The cause.
+        source: io::Error,
+    },
+    /// A secret is not printed where a program could keep it unasked.
+    #[error("the recovery sheet is printed to a terminal only: use --to FILE, or --json")]
+    NeedsTerminal,
     /// A manual page could not be written.
     #[error("cannot write {}", hob_client::display::escape_line(&path.display().to_string()))]
     WriteFile {

@@ -2,7 +2,7 @@
 //! process that has the profile open can do it.
 
 use std::io::{IsTerminal, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use hob_client::command::TEXT_BYTES_MAX;
@@ -14,6 +14,9 @@ use serde::{Deserialize, Serialize};
 use crate::cli::{Command, ContactCommand, DeviceCommand, HomeCommand, PeopleCommand, RequestCommand};
 use crate::error::ChatError;
 use crate::picture;
+
+/// Far more than a recovery sheet has.
+const SHEET_BYTES_MAX: u64 = 64 << 10;
 
 /// A command, ready to be done.
 ///
@@ -68,6 +71,12 @@ pub enum Job {
     },
     DeviceRemove {
         name: String,
+    },
+    DeviceSheet {
+        to: Option<PathBuf>,
+    },
+    DeviceRecover {
+        sheet: String,
     },
     Contacts,
     Requests,
@@ -190,6 +199,18 @@ impl Job {
             }
             DeviceCommand::List => Self::DeviceList,
             DeviceCommand::Rename { name, new_name } => Self::DeviceRename { name, new_name },
+            DeviceCommand::Sheet { to } => {
+                // Another process may do it, from another folder.
+                let to = to.map(std::path::absolute).transpose().map_err(|source| ChatError::ReadStdin { source })?;
+                Self::DeviceSheet { to }
+            }
+            DeviceCommand::Recover { sheet } => {
+                let sheet = match sheet.as_os_str() == "-" {
+                    true => text_from_stdin()?,
+                    false => sheet_from_file(&sheet)?,
+                };
+                Self::DeviceRecover { sheet }
+            }
             DeviceCommand::Remove { name, yes } => {
                 if !yes {
                     crate::cmd::device::ask(&name)?;
@@ -218,6 +239,14 @@ fn code_or_picture(argument: String, scheme: &str) -> Result<String, ChatError> 
         return Ok(picture::read_code(path, scheme)?);
     }
     Ok(argument)
+}
+
+/// A recovery sheet that was typed into a file.
+fn sheet_from_file(path: &Path) -> Result<String, ChatError> {
+    let mut text = String::new();
+    let read = std::fs::File::open(path).and_then(|file| file.take(SHEET_BYTES_MAX).read_to_string(&mut text));
+    read.map_err(|source| ChatError::ReadFile { path: path.to_owned(), source })?;
+    Ok(text)
 }
 
 /// The whole of stdin without its last line break.

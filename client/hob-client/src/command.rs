@@ -111,6 +111,17 @@ pub enum CommandError {
     /// The device that showed the code has not answered yet.
     #[error("this device is not in your list yet: run `receive` here and on the device that showed the code")]
     NotPaired,
+    /// What was typed is no recovery sheet.
+    #[error("{why}")]
+    BadSheet {
+        /// What is wrong with it, and where.
+        why: crate::devices::sheet::SheetError,
+    },
+    /// A sheet of another member, on a device that has contacts already.
+    #[error(
+        "this sheet is of another member than this device: use it on a device of that member, or on a new profile that has joined"
+    )]
+    SheetOfAnother,
     /// A code shown by this very member.
     #[error("this is your own contact code: show it to somebody else")]
     OwnCode,

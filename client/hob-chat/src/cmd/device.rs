@@ -1,6 +1,10 @@
-//! `device add|join|list|rename|remove`: several devices of one member.
+//! `device add|join|list|rename|remove|sheet|recover`: several devices of one member.
 
 use std::cell::Cell;
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
 use std::time::Duration;
 
 use hob_client::display::escape_line;
@@ -185,4 +189,43 @@ pub async fn remove(session: &Session, name: &str) -> Result<Ending, ChatError> 
         .out
         .notice("its mailbox is still there, and nothing is sealed to it: the keeper may close it with `hob revoke`");
     Ok(ending)
+}
+
+/// Prints the recovery sheet, or writes it to a new file that only this user can read.
+pub async fn sheet(session: &Session, to: Option<&Path>) -> Result<Ending, ChatError> {
+    session.ask(|client, _| client.home().map(|_| ()).ok_or(CommandError::NotJoined))?;
+    let text = session.recovery_sheet()?;
+    let Some(path) = to else {
+        if session.out.json() {
+            session.out.object(&json!({ "sheet": text.as_str() }))?;
+        } else if session.out.terminal().is_some() {
+            session.out.line(&text)?;
+        } else {
+            return Err(ChatError::NeedsTerminal);
+        }
+        return Ok(Ending::Fine);
+    };
+    let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+    let written = file.and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()));
+    written.map_err(|source| ChatError::WriteFile { path: path.to_owned(), source })?;
+    let shown = path.display().to_string();
+    if session.out.json() {
+        session.out.object(&json!({ "file": shown }))?;
+    } else {
+        session.out.line(&format!("the recovery sheet is in {}: print it, then delete it", escape_line(&shown)))?;
+    }
+    Ok(Ending::Fine)
+}
+
+/// Takes the member key of a recovery sheet.
+pub async fn recover(session: &Session, sheet: &str) -> Result<Ending, ChatError> {
+    change(session, |client, now, random| client.recover(now, random, sheet)).await?;
+    let names = session.ask(|client, _| names(client));
+    if session.out.json() {
+        session.out.object(&json!({ "recovered": true, "devices": names }))?;
+    } else {
+        session.out.line("this device holds your member key now")?;
+        session.out.notice("look at `hob-chat device list`, and remove what is lost: hob-chat device remove NAME");
+    }
+    Ok(Ending::Fine)
 }

@@ -50,6 +50,8 @@ async fn dispatch(session: &Session, job: Job) -> Result<Ending, ChatError> {
         Job::DeviceJoin { code, name } => device::join(session, &code, &name).await,
         Job::DeviceList => device::list(session).await,
         Job::DeviceRename { name, new_name } => device::rename(session, &name, &new_name).await,
+        Job::DeviceSheet { to } => device::sheet(session, to.as_deref()).await,
+        Job::DeviceRecover { sheet } => device::recover(session, &sheet).await,
         Job::DeviceRemove { name } => device::remove(session, &name).await,
         Job::Contacts => contacts::run(session).await,
         Job::Requests => requests::list(session).await,

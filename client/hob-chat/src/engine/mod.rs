@@ -132,6 +132,16 @@ impl Engine {
         question(&self.inner.borrow().client, now_ms())
     }
 
+    /// The recovery sheet's text, with a fresh printed key.
+    ///
+    /// # Errors
+    /// [`CommandError::NoMemberKey`].
+    pub fn recovery_sheet(&self) -> Result<zeroize::Zeroizing<String>, CommandError> {
+        let mut inner = self.inner.borrow_mut();
+        let Inner { client, random, .. } = &mut *inner;
+        client.recovery_sheet(random)
+    }
+
     fn carry_out(self: &Rc<Self>, inner: &mut Inner, outputs: Outputs) {
         for output in outputs {
             match output {

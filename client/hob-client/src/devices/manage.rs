@@ -126,10 +126,12 @@ impl Client {
         let home = self.state.home.as_ref()?.identity;
         let me = self.state.keys.record(home);
         let known = self.state.own_list().and_then(|list| DeviceList::open(&list.bytes).ok());
-        let (mut devices, revoked) = known.map(|list| (list.devices, list.revoked)).unwrap_or_default();
+        let (mut devices, revoked): (Vec<Listed>, Vec<DeviceKey>) =
+            known.map(|list| (list.devices, list.revoked)).unwrap_or_default();
         let own_name = devices.iter().find(|listed| listed.record.device_key == me.device_key);
         let name = own_name.map_or(FIRST_NAME.to_owned(), |listed| listed.name.clone());
         devices.retain(|listed| listed.record.device_key != me.device_key);
+        let revoked = revoked.into_iter().filter(|device| *device != me.device_key).collect();
         devices.insert(0, Listed { record: me, name });
         Some((devices, revoked))
     }
@@ -150,6 +152,9 @@ impl Client {
         if let Ok(list) = DeviceList::open(&bytes) {
             self.take_list(&list, &bytes, s);
         }
+        // What changed was ordered here, and is answered here.
+        let is_echo = |output: &Output| matches!(output, Output::Notice(Notice::OwnDevicesChanged { .. }));
+        self.run.batch.out.retain(|output| !is_echo(output));
         self.announce_list(s);
         s.dirty = true;
         Ok(())
@@ -188,11 +193,10 @@ impl Client {
         }
         self.apply_list(&own_member, s);
         let Some(before) = before.filter(|before| before.device(&me).is_some()) else { return };
-        let names = |missing: Vec<String>| missing;
         let added = list.devices.iter().filter(|listed| before.device(&listed.record.device_key).is_none());
-        let added = names(added.map(|listed| listed.name.clone()).collect());
+        let added: Vec<String> = added.map(|listed| listed.name.clone()).collect();
         let removed = before.devices.iter().filter(|known| list.device(&known.device).is_none());
-        let removed = names(removed.map(|known| known.name.clone()).collect());
+        let removed: Vec<String> = removed.map(|known| known.name.clone()).collect();
         if !added.is_empty() || !removed.is_empty() {
             self.later(Output::Notice(Notice::OwnDevicesChanged { added, removed }), s);
         }

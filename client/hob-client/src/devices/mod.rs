@@ -5,13 +5,14 @@
 //!   `believe`: whose message it is, by them.
 //! - `pairing`: how a new device comes into the list.
 //! - `siblings`: what devices of one member tell each other: contacts, copies of messages, deliveries.
-//! - `manage`: the list as its member sees and changes it.
+//! - `manage`: the list as its member sees and changes it; [`sheet`]: the member key on paper.
 
 pub(crate) mod believe;
 pub(crate) mod known;
 pub mod list;
 pub(crate) mod manage;
 pub(crate) mod pairing;
+pub mod sheet;
 pub(crate) mod siblings;
 
 pub use manage::DeviceView;

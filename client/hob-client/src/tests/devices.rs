@@ -80,6 +80,28 @@ fn five_devices_of_three_members_talk_and_each_has_everything_once() {
 }
 
 #[test]
+fn a_recovery_sheet_lets_another_device_remove_the_lost_one() {
+    let mut world = acquainted();
+    let laptop = world.pair(ADA, "laptop");
+    let sheet = world.devices[ADA].client.recovery_sheet(&mut world.rng).unwrap();
+    assert!(world.devices[laptop].client.recovery_sheet(&mut world.rng).is_err(), "only where the member key is");
+    world.stop(ADA);
+    let now_ms = world.now_ms;
+    let outputs = world.devices[laptop].client.recover(now_ms, &mut world.rng, &sheet).unwrap();
+    world.carry_out(laptop, outputs);
+    world.pass(5_000);
+    assert!(world.devices[laptop].client.holds_member_key());
+    world.remove(laptop, "first");
+    assert_eq!(world.names(laptop), ["laptop"]);
+    assert_eq!(world.devices[BOB].client.contact("ada").unwrap().device_keys.len(), 1);
+    world.start(ADA);
+    assert!(world.has_notice(ADA, |notice| *notice == Notice::ThisDeviceRemoved));
+    world.send(BOB, "ada", "to the laptop");
+    assert_eq!(world.read(laptop).last().map(String::as_str), Some("to the laptop"));
+    assert!(!world.read(ADA).contains(&"to the laptop".to_owned()));
+}
+
+#[test]
 fn a_message_says_which_devices_have_it() {
     let mut world = acquainted();
     let laptop = world.pair(ADA, "laptop");

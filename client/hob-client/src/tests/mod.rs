@@ -8,6 +8,8 @@
 //! - [`moving`]: boxes that move, and others in their place.
 //! - [`chaos`]: bad days at random, replayed by their seed.
 //! - [`devices`]: several devices of one member: added, removed, and what each of them has.
+//! - [`hostile_devices`]: lists rolled back, forked, forged; codes misused; kills while pairing.
+//! - [`many_devices`]: bad days at random of five devices.
 //! - [`kills`]: a kill between any two outputs. [`strangers`]: wrong boxes, forged bundles and envelopes.
 //! - [`people`]: contacts renamed, removed and blocked, codes withdrawn.
 //! - [`vectors`]: the bytes that clients in other languages are held to.
@@ -16,7 +18,9 @@ mod again;
 mod chaos;
 mod devices;
 mod healing;
+mod hostile_devices;
 mod kills;
+mod many_devices;
 mod moving;
 mod naive_box;
 mod people;

@@ -11,7 +11,7 @@ use super::super::model::dialog::{Dialog, Page, page_room};
 use super::super::text::{cut, width, wrap};
 use super::{at, put};
 
-/// The most rows of one page: a message has at most 60 KiB.
+/// The most rows of one page: a message has at most 54 KiB.
 const ROWS_MAX: usize = 100_000;
 
 /// A page's lines, as wide as there is room.
