@@ -303,6 +303,7 @@ fn envelopes() {
     let receipt = inner::Body::Receipt { ids: vec![MessageId([1; 16]); 3] };
     write("envelope_open", "receipt", &layer(3, &plaintext(receipt).encode()));
     write("envelope_open", "back", &layer(3, &plaintext(inner::Body::Back).encode()));
+    write("envelope_open", "addresses", &layer(3, &plaintext(inner::Body::Addresses { record: vec![5; 90] }).encode()));
     write("envelope_open", "retry", &layer(3, &plaintext(inner::Body::Retry { inner_hashes: vec![[5; 32]; 2] }).encode()));
 }
 

@@ -22,6 +22,10 @@ use crate::view::MessageId;
 
 /// Messages kept of one requester.
 const REQUEST_MESSAGES_MAX: usize = 64;
+const REQUEST_BYTES_MAX: usize = 128 << 10;
+/// Unread messages kept of one contact; what is more waits with its writer.
+const UNREAD_MAX: usize = 2_000;
+const UNREAD_BYTES_MAX: usize = 16 << 20;
 /// Absence after which contacts are told `back`: so much less than a box keeps.
 const BACK_SLACK_MS: u64 = 30 * 60_000;
 
@@ -295,12 +299,20 @@ impl Client {
     fn show(&mut self, item: Item, also_to: &[[u8; 8]], s: &mut Step<'_>) -> Delivered {
         let (id, device, member, strict) = (item.id, item.device, item.member, item.strict);
         if self.state.person(&member).is_none() {
-            let of_device = self.state.history.iter().filter(|other| other.device == device);
-            if of_device.count() >= REQUEST_MESSAGES_MAX {
+            let of_device = || self.state.history.iter().filter(|other| other.device == device);
+            let bytes: usize = of_device().map(|other| other.text.len()).sum();
+            if of_device().count() >= REQUEST_MESSAGES_MAX || bytes + item.text.len() > REQUEST_BYTES_MAX {
                 return Delivered::NoRoom;
             }
             self.state.history.push(item);
             return Delivered::ToConfirm(id);
+        }
+        let unread = || self.state.history.iter().filter(|other| other.member == member);
+        let unread = || unread().filter(|other| other.standing == Standing::Unshown);
+        let bytes: usize = unread().map(|other| other.text.len()).sum();
+        if unread().count() >= UNREAD_MAX || bytes > UNREAD_BYTES_MAX {
+            // Not remembered and not confirmed: its writer keeps it, and it comes again.
+            return Delivered::NoRoom;
         }
         if let Some(message) = self.message(&item) {
             self.later(Output::Message(message), s);

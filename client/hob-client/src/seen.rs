@@ -10,6 +10,8 @@ use crate::view::MessageId;
 
 /// Days that something is remembered: until the fallback key of its time is gone.
 const REMEMBERED_DAYS: u32 = 31;
+/// Remembered of one writer: more than six hundred messages a day.
+const OF_WRITER_MAX: usize = 20_000;
 const DAY_MS: u64 = 86_400_000;
 const ENTRY_BYTES: usize = 16 + 16 + 8 + 4;
 
@@ -61,6 +63,28 @@ impl Seen {
         }
         let day = day(now_ms);
         self.by_tag.insert(tag, Entry { message, writer, day });
+        if self.by_tag.len() > OF_WRITER_MAX {
+            self.make_room(writer);
+        }
+    }
+
+    /// Of a writer who floods, the oldest are forgotten: what comes again of those is that writer's own doing.
+    fn make_room(&mut self, writer: [u8; 8]) {
+        let of_writer = || self.by_tag.iter().filter(|(_, entry)| entry.writer == writer);
+        if of_writer().count() <= OF_WRITER_MAX {
+            return;
+        }
+        let oldest = of_writer().map(|(_, entry)| entry.day).min();
+        let some = of_writer().filter(|(_, entry)| Some(entry.day) == oldest).take(OF_WRITER_MAX / 20);
+        for tag in some.map(|(tag, _)| *tag).collect::<Vec<_>>() {
+            self.by_tag.remove(&tag);
+        }
+        self.ids = ids_of(&self.by_tag);
+    }
+
+    #[cfg(test)]
+    pub(crate) fn len(&self) -> usize {
+        self.by_tag.len()
     }
 
     /// Remembers a message that came as a copy, inside another one's ciphertext.

@@ -6,6 +6,7 @@
 //! - [`waiting`]: long absences, simulated day by day. [`strict`]: what no box may keep.
 //! - [`healing`]: lost state and new keys, from both sides.
 //! - [`moving`]: boxes that move, and others in their place.
+//! - [`storms`]: contacts who do the same thing thousands of times.
 //! - [`chaos`]: bad days at random, replayed by their seed.
 //! - [`devices`]: several devices of one member: added, removed, and what each of them has.
 //! - [`hostile_devices`]: lists rolled back, forked, forged; codes misused; kills while pairing.
@@ -24,6 +25,7 @@ mod many_devices;
 mod moving;
 mod naive_box;
 mod people;
+mod storms;
 mod strangers;
 mod strict;
 mod talking;
