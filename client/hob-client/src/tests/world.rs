@@ -42,6 +42,8 @@ pub struct Device {
     pub frames: Vec<ClientFrame>,
     /// Envelopes that would have woken their reader.
     pub woke: usize,
+    /// CPU time of its core, in nanoseconds; saving is not in it.
+    pub cpu_ns: u64,
     wires: HashMap<Link, Wire>,
     wake_ms: Option<u64>,
 }
@@ -121,6 +123,7 @@ impl World {
             dead: false,
             frames: Vec::new(),
             woke: 0,
+            cpu_ns: 0,
             wires: HashMap::new(),
             wake_ms: None,
         });
@@ -182,7 +185,9 @@ impl World {
 
     pub fn send_with(&mut self, who: usize, to: &str, text: &str, options: SendOptions) -> MessageId {
         let now_ms = self.now_ms;
+        let before = cpu_ns();
         let done = self.devices[who].client.send(now_ms, &mut self.rng, to, text, options).unwrap();
+        self.devices[who].cpu_ns += cpu_ns() - before;
         self.carry_out(who, done.outputs);
         self.run();
         done.value
@@ -248,7 +253,9 @@ impl World {
     // The world's own doing.
 
     pub fn input(&mut self, who: usize, input: Input) {
+        let before = cpu_ns();
         let outputs = self.devices[who].client.handle(self.now_ms, &mut self.rng, input);
+        self.devices[who].cpu_ns += cpu_ns() - before;
         self.carry_out(who, outputs);
     }
 
@@ -563,4 +570,10 @@ impl World {
     pub fn has_notice(&self, who: usize, is_it: impl Fn(&Notice) -> bool) -> bool {
         self.devices[who].notices.iter().any(is_it)
     }
+}
+
+/// CPU time of this thread (Linux: proc_pid_schedstat(5)).
+fn cpu_ns() -> u64 {
+    let stat = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    stat.split_whitespace().next().and_then(|ns| ns.parse().ok()).unwrap_or(0)
 }
