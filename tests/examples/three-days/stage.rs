@@ -144,7 +144,13 @@ impl Stage {
     pub fn pair(&mut self, first: &str, name: &'static str, called: &str) {
         let person = self.newcomer();
         // The first device stays until the new one is there.
-        let mut adding = self.person(first).command(&["device", "add"]).stdout(Stdio::piped()).spawn().unwrap();
+        let mut adding = self
+            .person(first)
+            .command(&["device", "add"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
         let mut lines = BufReader::new(adding.stdout.take().unwrap()).lines().map_while(Result::ok);
         let code = lines.find(|line| line.starts_with("hob://device/"));
         let Some(code) = code else { panic!("{first} shows no device code") };

@@ -4,6 +4,8 @@ use crate::stage::Stage;
 
 const ADAS: &[&str] = &["ada-phone", "ada-laptop"];
 const BOBS: &[&str] = &["bob-phone", "bob-tablet"];
+/// Since his tablet was wiped.
+const BOBS_SINCE: &[&str] = &["bob-phone", "new-tablet"];
 
 pub fn play(stage: &mut Stage) {
     beginning(stage);
@@ -78,14 +80,15 @@ fn a_wiped_device(stage: &mut Stage) {
     stage.chapter("Bob's tablet is wiped, and comes back from a copy of his phone");
     stage.person("bob-tablet").ok(&["forget", "--yes"]);
     stage.person("bob-phone").ok(&["device", "remove", "tablet", "--yes"]);
-    stage.pair("bob-phone", "bob-tablet", "tablet");
+    stage.removed("bob-tablet");
+    stage.pair("bob-phone", "new-tablet", "tablet");
     stage.wake_all();
-    let remembered = stage.person("bob-tablet").json(&["history", "ada", "--last", "100"]).len();
+    let remembered = stage.person("new-tablet").json(&["history", "ada", "--last", "100"]).len();
     stage.tell(&format!("the new tablet knows {remembered} messages of before"));
     assert!(remembered > 0);
-    stage.write("ada-phone", "bob", "do you hear me on both?", BOBS);
+    stage.write("ada-phone", "bob", "do you hear me on both?", BOBS_SINCE);
     stage.wake_all();
-    stage.write("bob-tablet", "ada", "on both", ADAS);
+    stage.write("new-tablet", "ada", "on both", ADAS);
     stage.wake_all();
 }
 
@@ -114,7 +117,7 @@ fn a_removed_device(stage: &mut Stage) {
     let said = stage.person("ada-phone").ok(&["device", "remove", "laptop", "--yes"]);
     stage.tell(said.lines().next().unwrap_or_default());
     stage.wake("bob-phone");
-    stage.wake("bob-tablet");
+    stage.wake("new-tablet");
     stage.wake("cleo");
     stage.removed("ada-laptop");
     stage.write("bob-phone", "ada", "not for the laptop", &["ada-phone"]);
@@ -125,6 +128,6 @@ fn a_removed_device(stage: &mut Stage) {
     assert!(!read.contains("not for the laptop") && !read.contains("nor this"), "{read}");
     stage.tell(&format!("the laptop says: {}", told.lines().next().unwrap_or("nothing")));
     stage.wake_all();
-    stage.write("ada-phone", "bob", "good night", BOBS);
+    stage.write("ada-phone", "bob", "good night", BOBS_SINCE);
     stage.wake_all();
 }
