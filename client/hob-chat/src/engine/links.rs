@@ -35,6 +35,10 @@ enum Why {
 pub struct Links {
     open: BTreeMap<Link, Open>,
     closed: BTreeMap<Link, Why>,
+    /// Which box each connection is to.
+    identities: BTreeMap<Link, BoxIdentity>,
+    /// Boxes in whose place another one answered. The core says so once, whichever connection met it first.
+    impersonated: Vec<BoxIdentity>,
     count: u64,
 }
 
@@ -42,6 +46,7 @@ impl Links {
     /// Starts to connect.
     pub fn open(&mut self, engine: &Rc<Engine>, link: Link, identity: BoxIdentity, addresses: Vec<Address>) {
         self.close(link);
+        self.identities.insert(link, identity);
         self.count += 1;
         let number = self.count;
         let engine = Rc::clone(engine);
@@ -80,14 +85,19 @@ impl Links {
     /// Remembers what the core says about a connection.
     pub fn note(&mut self, notice: &Notice) {
         match notice {
-            Notice::BoxIdentityChanged { link, .. } | Notice::BoxNotProven { link, .. } => {
+            Notice::BoxIdentityChanged { link, expected, .. } | Notice::BoxNotProven { link, expected } => {
                 self.closed.insert(*link, Why::WrongBox);
+                if !self.impersonated.contains(expected) {
+                    self.impersonated.push(*expected);
+                }
             }
             Notice::HomeRefused { why } => {
                 self.closed.insert(Link::Owner, Why::Refused(why.clone()));
             }
             Notice::Online => {
                 self.closed.remove(&Link::Owner);
+                let home = self.identities.get(&Link::Owner);
+                self.impersonated.retain(|impersonated| Some(impersonated) != home);
             }
             _ => {}
         }
@@ -105,10 +115,13 @@ impl Links {
 
     /// Why a connection is closed, if it is known.
     pub fn why_closed(&self, link: Link) -> Option<ChatError> {
-        self.closed.get(&link).map(|why| match why {
-            Why::Net(error) => ChatError::Net(error.clone()),
+        let identity = self.identities.get(&link);
+        let is_impersonated = identity.is_some_and(|identity| self.impersonated.contains(identity));
+        let why = self.closed.get(&link).cloned().or(is_impersonated.then_some(Why::WrongBox));
+        why.map(|why| match why {
+            Why::Net(error) => ChatError::Net(error),
             Why::WrongBox => ChatError::WrongBox,
-            Why::Refused(why) => ChatError::Refused { why: why.clone() },
+            Why::Refused(why) => ChatError::Refused { why },
         })
     }
 
