@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use bytes::Bytes;
-use hob_client::seal::{inner, middle, olm, outer, quote};
+use hob_client::seal::{devices, inner, middle, olm, outer, quote};
 use hob_client::{Client, Input, MessageId};
 use hob_protocol::address::{Address, AddressRecord};
 use hob_protocol::code::{Code, Refused};
@@ -304,7 +304,27 @@ fn envelopes() {
     write("envelope_open", "receipt", &layer(3, &plaintext(receipt).encode()));
     write("envelope_open", "back", &layer(3, &plaintext(inner::Body::Back).encode()));
     write("envelope_open", "addresses", &layer(3, &plaintext(inner::Body::Addresses { record: vec![5; 90] }).encode()));
-    write("envelope_open", "retry", &layer(3, &plaintext(inner::Body::Retry { inner_hashes: vec![[5; 32]; 2] }).encode()));
+    let removals = vec![devices::Removal { member_key: MemberKey([4; 32]), at_ms: 1_790_000_000_000 }; 2];
+    write("envelope_open", "removals", &layer(3, &plaintext(inner::Body::Removals { removals }).encode()));
+    let card = devices::Card {
+        member_key: MemberKey([4; 32]),
+        name: "bob".to_owned(),
+        verified: true,
+        blocked: true,
+        named_at_ms: 1_790_000_000_000,
+        blocked_at_ms: 1_790_000_000_001,
+        answered: true,
+        added_at_ms: 1_780_000_000_000,
+        list: Vec::new(),
+        devices: Vec::new(),
+    };
+    let sync = devices::Sync { label: "ada".to_owned(), contacts: vec![card] };
+    write("envelope_open", "sync", &layer(3, &plaintext(inner::Body::Sync(sync)).encode()));
+    write(
+        "envelope_open",
+        "retry",
+        &layer(3, &plaintext(inner::Body::Retry { inner_hashes: vec![[5; 32]; 2] }).encode()),
+    );
 }
 
 /// Groups as they lie on the card. The fuzzer's own format is not ours to write, so these are the raw case's neighbours.

@@ -320,13 +320,16 @@ impl Client {
             peer.introduction = Some(code.introduction_token.clone());
         }
         self.state.refused.retain(|device| *device != code.device_key);
+        let added_ms = self.state.added_now(&code.member_key, now_ms);
         self.state.persons.push(Person {
             name: name.to_owned(),
             member: code.member_key,
             verified: false,
             answered: was_request,
-            added_ms: now_ms,
+            added_ms,
             blocked: false,
+            named_ms: 0,
+            blocked_ms: 0,
         });
         self.sync_contact(&code.member_key, s);
         self.welcome(&code.device_key, s);

@@ -32,6 +32,12 @@ pub(crate) struct Person {
     /// Nothing of theirs is taken, nothing goes to them.
     #[serde(default)]
     pub(crate) blocked: bool,
+    /// When the person chose the name, on any of their devices; 0: it is the one that came with them.
+    #[serde(default)]
+    pub(crate) named_ms: u64,
+    /// When they were blocked or unblocked last.
+    #[serde(default)]
+    pub(crate) blocked_ms: u64,
 }
 
 /// One device of somebody.

@@ -275,9 +275,13 @@ impl Client {
                 self.welcome_sibling(from, s);
                 self.owe_receipt(from, inner.message_id)
             }
-            Body::Sync(_) | Body::Copies { .. } | Body::Deliveries { .. } if !self.is_sibling(from) => Delivered::Done,
+            Body::Sync(_) | Body::Copies { .. } | Body::Deliveries { .. } | Body::Removals { .. }
+                if !self.is_sibling(from) =>
+            {
+                Delivered::Done
+            }
             Body::Sync(sync) => {
-                self.take_sync(sync, s);
+                self.take_sync(sync, from, s);
                 self.owe_receipt(from, inner.message_id)
             }
             Body::Copies { copies, history } => {
@@ -286,6 +290,10 @@ impl Client {
             }
             Body::Deliveries { deliveries } => {
                 self.take_deliveries(&deliveries, s);
+                self.owe_receipt(from, inner.message_id)
+            }
+            Body::Removals { removals } => {
+                self.take_removals(&removals, s);
                 self.owe_receipt(from, inner.message_id)
             }
         }

@@ -145,13 +145,16 @@ impl Client {
             Some(name) => name.to_owned(),
             None => self.state.free_name(&peer.proposed_name, device),
         };
+        let added_ms = self.state.added_now(&member, s.now_ms);
         self.state.persons.push(Person {
             name: contact.clone(),
             member,
             verified: false,
             answered: true,
-            added_ms: s.now_ms,
+            added_ms,
             blocked: false,
+            named_ms: 0,
+            blocked_ms: 0,
         });
         let told = contact.clone();
         self.later(Output::Notice(Notice::ContactMade { contact: told }), s);

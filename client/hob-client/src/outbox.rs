@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Client;
 use crate::client::{Step, What};
+use crate::devices::partings::Parting;
 use crate::devices::siblings::News;
 use crate::input::Link;
 use crate::output::{Notice, Output};
@@ -94,6 +95,9 @@ pub(crate) enum OutBody {
     Deliveries {
         news: Vec<News>,
     },
+    Removals {
+        partings: Vec<Parting>,
+    },
 }
 
 /// An envelope that the box has not answered yet.
@@ -150,7 +154,8 @@ impl Entry {
             | OutBody::Hello
             | OutBody::Sync { .. }
             | OutBody::Copies { .. }
-            | OutBody::Deliveries { .. } => true,
+            | OutBody::Deliveries { .. }
+            | OutBody::Removals { .. } => true,
             OutBody::Receipt { .. } | OutBody::Back | OutBody::Retry { .. } | OutBody::Farewell => false,
         }
     }
@@ -180,6 +185,7 @@ impl Entry {
             OutBody::Sync { members } => client.sync_body(members, &self.to),
             OutBody::Copies { items, history } => Client::copies_body(items, *history),
             OutBody::Deliveries { news } => Client::deliveries_body(news),
+            OutBody::Removals { partings } => Client::removals_body(partings),
         })
     }
 }

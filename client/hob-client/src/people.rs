@@ -9,13 +9,14 @@ use crate::Client;
 use crate::client::Step;
 use crate::command::CommandError;
 use crate::contacts::check_name;
+use crate::devices::partings::later;
 use crate::introduce::new_token;
 use crate::output::Outputs;
 use crate::state::{ShownCode, Standing};
 use crate::view::OpenCode;
 
 impl Client {
-    /// Calls a contact something else, here only. Nobody is told.
+    /// Calls a contact something else, here and on the member's other devices. Nobody else is told.
     ///
     /// # Errors
     /// [`CommandError::NoSuchContact`], a bad or taken name.
@@ -34,13 +35,16 @@ impl Client {
         let mut s = Step::new(now_ms, rng);
         if let Some(person) = self.state.person_mut(&member) {
             new_name.clone_into(&mut person.name);
+            person.named_ms = later(now_ms, person.named_ms);
         }
+        self.sync_contact(&member, &mut s);
         s.dirty = true;
         Ok(self.settle(s))
     }
 
     /// Forgets a contact, the whole conversation and what waits for them. The box forgets their tokens, so what they
-    /// still send is refused there. They are not told. There is no way back but a new code.
+    /// still send is refused there. The member's other devices forget them too. They are not told. There is no way back but
+    /// a new code.
     ///
     /// # Errors
     /// [`CommandError::NoSuchContact`].
@@ -50,18 +54,10 @@ impl Client {
         rng: &mut dyn CryptoRng,
         name: &str,
     ) -> Result<Outputs, CommandError> {
-        let member = self.state.person_named(name)?.member;
+        let person = self.state.person_named(name)?;
+        let (member, added_ms) = (person.member, person.added_ms);
         let mut s = Step::new(now_ms, rng);
-        let devices = self.devices_of(&member);
-        for device in &devices {
-            self.take_token_back(device);
-            self.run.pauses.remove(device);
-        }
-        self.state.outbox.retain(|entry| !devices.contains(&entry.to));
-        self.state.history.retain(|item| item.member != member);
-        self.state.peers.retain(|peer| peer.member != member);
-        self.state.persons.retain(|person| person.member != member);
-        self.state.forget_lists();
+        self.part_from(member, added_ms, &mut s);
         s.dirty = true;
         Ok(self.settle(s))
     }
@@ -74,22 +70,8 @@ impl Client {
     pub fn block_contact(&mut self, now_ms: u64, rng: &mut dyn CryptoRng, name: &str) -> Result<Outputs, CommandError> {
         let member = self.state.person_named(name)?.member;
         let mut s = Step::new(now_ms, rng);
-        for device in self.devices_of(&member) {
-            self.take_token_back(&device);
-            if let Some(peer) = self.state.peer_mut(&device) {
-                peer.receipts.clear();
-            }
-            self.state.outbox.retain(|entry| entry.to != device);
-        }
-        for item in self.state.history.iter_mut().filter(|item| item.member == member) {
-            if item.standing == Standing::InOutbox {
-                item.standing = Standing::Expired;
-            }
-        }
-        if let Some(person) = self.state.person_mut(&member) {
-            person.blocked = true;
-        }
-        s.dirty = true;
+        self.block(&member);
+        self.decided(&member, &mut s);
         Ok(self.settle(s))
     }
 
@@ -105,19 +87,10 @@ impl Client {
     ) -> Result<Outputs, CommandError> {
         let member = self.state.person_named(name)?.member;
         let mut s = Step::new(now_ms, rng);
-        let was_blocked = self.state.is_blocked(&member);
-        if let Some(person) = self.state.person_mut(&member) {
-            person.blocked = false;
+        if self.state.is_blocked(&member) {
+            self.unblock(&member, &mut s);
+            self.decided(&member, &mut s);
         }
-        for device in self.devices_of(&member) {
-            let token = new_token(&mut s);
-            if let Some(peer) = self.state.peer_mut(&device).filter(|_| was_blocked) {
-                peer.my_token = token;
-                peer.granted = false;
-                peer.they_have_token = false;
-            }
-        }
-        s.dirty = true;
         Ok(self.settle(s))
     }
 
@@ -157,6 +130,62 @@ impl Client {
         self.state.revoked.push(token.hash());
         s.dirty = true;
         Ok(self.settle(s))
+    }
+
+    /// Notes when a contact was blocked or unblocked here, and tells the member's other devices.
+    fn decided(&mut self, member: &MemberKey, s: &mut Step<'_>) {
+        if let Some(person) = self.state.person_mut(member) {
+            person.blocked_ms = later(s.now_ms, person.blocked_ms);
+        }
+        self.sync_contact(member, s);
+        s.dirty = true;
+    }
+
+    /// Forgets a contact and all that is known of them.
+    pub(crate) fn let_go(&mut self, member: &MemberKey) {
+        let devices = self.devices_of(member);
+        for device in &devices {
+            self.take_token_back(device);
+            self.run.pauses.remove(device);
+        }
+        self.state.outbox.retain(|entry| !devices.contains(&entry.to));
+        self.state.history.retain(|item| item.member != *member);
+        self.state.peers.retain(|peer| peer.member != *member);
+        self.state.persons.retain(|person| person.member != *member);
+        self.state.forget_lists();
+    }
+
+    pub(crate) fn block(&mut self, member: &MemberKey) {
+        for device in self.devices_of(member) {
+            self.take_token_back(&device);
+            if let Some(peer) = self.state.peer_mut(&device) {
+                peer.receipts.clear();
+            }
+            self.state.outbox.retain(|entry| entry.to != device);
+        }
+        for item in self.state.history.iter_mut().filter(|item| item.member == *member) {
+            if item.standing == Standing::InOutbox {
+                item.standing = Standing::Expired;
+            }
+        }
+        if let Some(person) = self.state.person_mut(member) {
+            person.blocked = true;
+        }
+    }
+
+    /// Of one who is blocked.
+    pub(crate) fn unblock(&mut self, member: &MemberKey, s: &mut Step<'_>) {
+        if let Some(person) = self.state.person_mut(member) {
+            person.blocked = false;
+        }
+        for device in self.devices_of(member) {
+            let token = new_token(s);
+            if let Some(peer) = self.state.peer_mut(&device) {
+                peer.my_token = token;
+                peer.granted = false;
+                peer.they_have_token = false;
+            }
+        }
     }
 
     fn devices_of(&self, member: &MemberKey) -> Vec<DeviceKey> {

@@ -15,6 +15,7 @@ use zeroize::{Zeroize, Zeroizing};
 use crate::contacts::{Peer, Person};
 use crate::devices::known::KnownList;
 use crate::devices::pairing::Pairing;
+use crate::devices::partings::Parting;
 use crate::devices::siblings::News;
 use crate::keys::Keys;
 use crate::outbox::Entry;
@@ -85,6 +86,9 @@ pub(crate) struct State {
     /// Deliveries that siblings are to hear of.
     #[serde(default)]
     pub(crate) news: Vec<News>,
+    /// Contacts that were removed, on any device of the member.
+    #[serde(default)]
+    pub(crate) partings: Vec<Parting>,
 }
 
 /// The home box.
@@ -251,6 +255,7 @@ impl State {
             pairing: None,
             removed: false,
             news: Vec::new(),
+            partings: Vec::new(),
         }
     }
 

@@ -150,7 +150,8 @@ impl Client {
             | OutBody::Farewell
             | OutBody::Sync { .. }
             | OutBody::Copies { .. }
-            | OutBody::Deliveries { .. } => Urgency::Quiet,
+            | OutBody::Deliveries { .. }
+            | OutBody::Removals { .. } => Urgency::Quiet,
         };
         let what = What::Submit { id: *id, to: *to, token: token.hash() };
         let body = ClientBody::Submit { token, envelope, ttl, urgency, online_only };

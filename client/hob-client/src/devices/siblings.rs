@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 use super::known::Verdict;
 use crate::Client;
 use crate::client::Step;
-use crate::contacts::{Peer, Person, safe_name};
+use crate::contacts::{Peer, Person};
 use crate::introduce::new_token;
 use crate::outbox::{Entry, OutBody, new_id};
 use crate::output::{Notice, Output, WakeReason};
@@ -71,6 +71,8 @@ impl Client {
             name: person.map(|person| person.name.clone()).unwrap_or_default(),
             verified: person.is_some_and(|person| person.verified),
             blocked: person.is_some_and(|person| person.blocked),
+            named_at_ms: person.map_or(0, |person| person.named_ms),
+            blocked_at_ms: person.map_or(0, |person| person.blocked_ms),
             answered: person.is_some_and(|person| person.answered),
             added_at_ms: person.map_or(0, |person| person.added_ms),
             list: self.state.list_of(member).map(|list| list.bytes.clone()).unwrap_or_default(),
@@ -111,6 +113,7 @@ impl Client {
         for members in members.chunks(CARDS_IN_PIECE) {
             self.post(*device, OutBody::Sync { members: members.to_vec() }, s);
         }
+        self.tell_partings(device, s);
     }
 
     /// As it stands when it is encrypted.
@@ -123,7 +126,7 @@ impl Client {
     }
 
     /// A sibling tells what it knows.
-    pub(crate) fn take_sync(&mut self, sync: Sync, s: &mut Step<'_>) {
+    pub(crate) fn take_sync(&mut self, sync: Sync, from: &DeviceKey, s: &mut Step<'_>) {
         // A device that came later proposes the name that the member chose first.
         if self.state.keys.member.is_none()
             && let Some(home) = self.state.home.as_mut().filter(|_| !sync.label.is_empty())
@@ -131,7 +134,9 @@ impl Client {
             home.label = sync.label.chars().take(64).collect();
         }
         for card in sync.contacts {
-            self.take_card(card, s);
+            if !self.is_parted(&card, from, s) {
+                self.take_card(card, s);
+            }
         }
     }
 
@@ -158,10 +163,12 @@ impl Client {
         if let Some(person) = self.state.person_mut(&card.member_key) {
             person.verified |= card.verified;
             person.answered |= card.answered;
-            return;
+            if self.is_unblocked_by(card) {
+                self.unblock(&card.member_key, s);
+            }
+            return self.follow_card(card);
         }
-        let device = card.devices.first().map_or(DeviceKey([0; 32]), |device| device.device_key);
-        let name = self.state.free_name(&safe_name(&card.name), &device);
+        let name = self.free_name_of(card);
         self.state.persons.push(Person {
             name: name.clone(),
             member: card.member_key,
@@ -169,6 +176,8 @@ impl Client {
             answered: card.answered,
             added_ms: card.added_at_ms,
             blocked: card.blocked,
+            named_ms: card.named_at_ms,
+            blocked_ms: card.blocked_at_ms,
         });
         self.later(Output::Notice(Notice::ContactMade { contact: name }), s);
     }

@@ -13,6 +13,9 @@ use crate::view::MessageId;
 /// Contacts in one sync, copies of messages and news of deliveries in one body.
 pub const PARTS_MAX: usize = 256;
 
+/// The year 2200: a change is never later, so that the next one always can be.
+const TIME_MAX_MS: u64 = 7_258_118_400_000;
+
 /// The messages as they are serialised (Protocol Buffers).
 #[allow(missing_docs, reason = "documented on the checked types beside it")]
 pub mod wire {
@@ -62,6 +65,10 @@ pub mod wire {
         pub devices: Vec<CardDevice>,
         #[prost(bool, tag = "8")]
         pub blocked: bool,
+        #[prost(uint64, tag = "9")]
+        pub named_at_ms: u64,
+        #[prost(uint64, tag = "10")]
+        pub blocked_at_ms: u64,
     }
 
     #[derive(Clone, PartialEq, prost::Message)]
@@ -126,6 +133,22 @@ pub mod wire {
         #[prost(bytes = "vec", tag = "3")]
         pub device_key: Vec<u8>,
     }
+
+    #[derive(Clone, PartialEq, prost::Message)]
+    #[prost(skip_debug)]
+    pub struct Removals {
+        #[prost(message, repeated, tag = "1")]
+        pub removals: Vec<Removal>,
+    }
+
+    #[derive(Clone, PartialEq, prost::Message)]
+    #[prost(skip_debug)]
+    pub struct Removal {
+        #[prost(bytes = "vec", tag = "1")]
+        pub member_key: Vec<u8>,
+        #[prost(uint64, tag = "2")]
+        pub at_ms: u64,
+    }
 }
 
 /// A new device asks to be put into its member's list.
@@ -157,6 +180,10 @@ pub struct Card {
     pub verified: bool,
     /// Nothing of theirs is taken.
     pub blocked: bool,
+    /// When the name was chosen, Unix time in milliseconds; 0: never changed.
+    pub named_at_ms: u64,
+    /// When they were blocked or unblocked last, Unix time in milliseconds; 0: never.
+    pub blocked_at_ms: u64,
     /// Something came from them.
     pub answered: bool,
     /// Unix time in milliseconds.
@@ -165,6 +192,15 @@ pub struct Card {
     pub list: Vec<u8>,
     /// Their devices.
     pub devices: Vec<CardDevice>,
+}
+
+/// A contact that the person removed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Removal {
+    /// Who.
+    pub member_key: MemberKey,
+    /// Unix time in milliseconds, later than when they were added.
+    pub at_ms: u64,
 }
 
 /// How one device of a contact is reached.
@@ -251,6 +287,8 @@ impl Card {
             list: self.list.clone(),
             devices: self.devices.iter().map(CardDevice::to_wire).collect(),
             blocked: self.blocked,
+            named_at_ms: self.named_at_ms,
+            blocked_at_ms: self.blocked_at_ms,
         }
     }
 
@@ -261,8 +299,10 @@ impl Card {
             name: card.name,
             verified: card.verified,
             blocked: card.blocked,
+            named_at_ms: time(card.named_at_ms)?,
+            blocked_at_ms: time(card.blocked_at_ms)?,
             answered: card.answered,
-            added_at_ms: card.added_at_ms,
+            added_at_ms: time(card.added_at_ms)?,
             list: card.list,
             devices: card.devices.into_iter().map(CardDevice::from_wire).collect::<Result<_, _>>()?,
         })
@@ -362,4 +402,40 @@ pub(super) fn deliveries_from_wire(deliveries: wire::Deliveries) -> Result<Body,
         })
     };
     Ok(Body::Deliveries { deliveries: deliveries.deliveries.iter().map(from_wire).collect::<Result<_, _>>()? })
+}
+
+pub(super) fn removals_to_wire(removals: &[Removal]) -> wire::Removals {
+    let to_wire = |removal: &Removal| wire::Removal { member_key: removal.member_key.0.to_vec(), at_ms: removal.at_ms };
+    wire::Removals { removals: removals.iter().map(to_wire).collect() }
+}
+
+pub(super) fn removals_from_wire(removals: &wire::Removals) -> Result<Body, InnerError> {
+    at_most("removals", removals.removals.len(), PARTS_MAX)?;
+    let from_wire =
+        |removal: &wire::Removal| Ok(Removal { member_key: member(&removal.member_key)?, at_ms: time(removal.at_ms)? });
+    Ok(Body::Removals { removals: removals.removals.iter().map(from_wire).collect::<Result<_, _>>()? })
+}
+
+/// A time by which changes are ordered.
+fn time(at_ms: u64) -> Result<u64, InnerError> {
+    if at_ms <= TIME_MAX_MS { Ok(at_ms) } else { Err(InnerError { what: "a time" }) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read_back(count: usize, at_ms: u64) -> Result<Body, InnerError> {
+        let removal = Removal { member_key: MemberKey([4; 32]), at_ms };
+        removals_from_wire(&removals_to_wire(&vec![removal; count]))
+    }
+
+    #[test]
+    fn removals_are_read_in_bounded_numbers_and_never_from_a_time_that_nothing_could_follow() {
+        assert!(matches!(read_back(PARTS_MAX, TIME_MAX_MS), Ok(Body::Removals { removals }) if removals.len() == 256));
+        assert!(read_back(PARTS_MAX + 1, 1).is_err());
+        assert!(read_back(1, TIME_MAX_MS + 1).is_err());
+        let cut = wire::Removals { removals: vec![wire::Removal { member_key: vec![4; 31], at_ms: 1 }] };
+        assert!(removals_from_wire(&cut).is_err());
+    }
 }

@@ -7,7 +7,7 @@ use hob_protocol::ids::{DeliveryToken, DeviceKey};
 use prost::Message as _;
 use zeroize::Zeroizing;
 
-use super::devices::{self, Copied, Delivery, Hello, Sync};
+use super::devices::{self, Copied, Delivery, Hello, Removal, Sync};
 use super::quote::Quote;
 use crate::devices::list::DEVICES_MAX;
 use crate::view::MessageId;
@@ -57,7 +57,7 @@ pub mod wire {
         /// First 8 bytes of the recipient's other device keys to which the same message goes.
         #[prost(bytes = "vec", repeated, tag = "12")]
         pub also_to: Vec<Vec<u8>>,
-        #[prost(oneof = "Body", tags = "20, 21, 22, 23, 24, 30, 31, 32, 33, 34")]
+        #[prost(oneof = "Body", tags = "20, 21, 22, 23, 24, 30, 31, 32, 33, 34, 35")]
         pub body: Option<Body>,
     }
 
@@ -82,6 +82,8 @@ pub mod wire {
         Copies(devices::Copies),
         #[prost(message, tag = "34")]
         Deliveries(devices::Deliveries),
+        #[prost(message, tag = "35")]
+        Removals(devices::Removals),
         #[prost(message, tag = "24")]
         Addresses(Addresses),
     }
@@ -188,6 +190,11 @@ pub enum Body {
         /// At most [`super::devices::PARTS_MAX`].
         deliveries: Vec<Delivery>,
     },
+    /// Between siblings: contacts that the person removed.
+    Removals {
+        /// At most [`super::devices::PARTS_MAX`].
+        removals: Vec<Removal>,
+    },
     /// The writer's box has moved: its address record, serialised, at most [`RECORD_BYTES_MAX`]. Confirmed like a text.
     Addresses {
         /// Signed by the box; checked by who takes it.
@@ -287,6 +294,7 @@ impl Inner {
             Body::Sync(sync) => wire::Body::Sync(sync.to_wire()),
             Body::Copies { copies, history } => wire::Body::Copies(devices::copies_to_wire(copies, *history)),
             Body::Deliveries { deliveries } => wire::Body::Deliveries(devices::deliveries_to_wire(deliveries)),
+            Body::Removals { removals } => wire::Body::Removals(devices::removals_to_wire(removals)),
         };
         let inner = wire::Inner {
             sender_device: self.sender.0.to_vec(),
@@ -340,6 +348,7 @@ impl Inner {
             wire::Body::Sync(sync) => Body::Sync(Sync::from_wire(sync)?),
             wire::Body::Copies(copies) => devices::copies_from_wire(copies)?,
             wire::Body::Deliveries(deliveries) => devices::deliveries_from_wire(deliveries)?,
+            wire::Body::Removals(removals) => devices::removals_from_wire(&removals)?,
             wire::Body::Addresses(moved) if moved.record.len() <= RECORD_BYTES_MAX => {
                 Body::Addresses { record: moved.record }
             }

@@ -11,6 +11,7 @@
 //! - [`chaos`]: bad days at random, replayed by their seed.
 //! - [`devices`]: several devices of one member: added, removed, and what each of them has.
 //! - [`hostile_devices`]: lists rolled back, forked, forged; codes misused; kills while pairing.
+//! - [`parting`]: contacts renamed, blocked and removed on one device of several.
 //! - [`many_devices`]: bad days at random of five devices.
 //! - [`kills`]: a kill between any two outputs. [`strangers`]: wrong boxes, forged bundles and envelopes.
 //! - [`people`]: contacts renamed, removed and blocked, codes withdrawn.
@@ -26,6 +27,7 @@ mod kills;
 mod many_devices;
 mod moving;
 mod naive_box;
+mod parting;
 mod people;
 mod storms;
 mod strangers;

@@ -5,7 +5,7 @@ use super::{ADA, BOB, acquainted};
 use crate::{CommandError, MessageStatus, Notice, Outputs, SendOptions};
 
 /// A command without an answer.
-fn command(
+pub fn command(
     world: &mut World,
     who: usize,
     what: impl FnOnce(&mut crate::Client, u64, &mut dyn rand_core::CryptoRng) -> Result<Outputs, CommandError>,
