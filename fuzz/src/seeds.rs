@@ -19,6 +19,7 @@ use hob_protocol::ids::{
     TokenHash,
 };
 use hob_protocol::invitation::Invitation;
+use hob_protocol::revocation::Revocation;
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
 
@@ -207,6 +208,9 @@ fn printed() {
     };
     write("device_code", "code", code.to_code().as_bytes());
     write("device_code", "inside", &inside(&code.to_code(), "hob://device/"));
+    let text = Revocation::sign(&ed25519_dalek::SigningKey::from_bytes(&[7; 32]), 1_790_000_000).to_code();
+    write("revocation", "code", text.as_bytes());
+    write("revocation", "inside", &inside(&text, "hob://revoked/"));
 }
 
 /// A list of two devices: whole, and what is signed of it.

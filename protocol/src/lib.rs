@@ -11,7 +11,7 @@
 //! - [`code`]: the error codes, whether to try again, and the refusal that carries them.
 //! - [`transcript`]: every signature and MAC of the protocol, each with its own context string.
 //! - [`invitation`]: the one-time ticket; [`contact`]: its sister between devices; [`device_code`]: both, for a further
-//!   device of a member; [`printed`]: the text form of all three.
+//!   device of a member; [`revocation`]: what cuts a member's devices off; [`printed`]: the text form of all four.
 //! - [`address`]: where a box can be reached, signed.
 
 pub mod address;
@@ -24,6 +24,7 @@ pub mod ids;
 pub mod invitation;
 pub mod limits;
 pub mod printed;
+pub mod revocation;
 pub mod transcript;
 
 /// The frames as `prost` generates them from `proto/hob.proto`: unchecked, for codecs and tests.

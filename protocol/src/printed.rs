@@ -1,4 +1,5 @@
-//! The text form of invitations, contact codes and device codes: `hob://join/…`, `hob://contact/…`, `hob://device/…`.
+//! The text form of invitations, contact codes, device codes and revocation certificates: `hob://join/…`,
+//! `hob://contact/…`, `hob://device/…`, `hob://revoked/…`.
 //!
 //! After the scheme comes base64url without padding (RFC 4648, section 5) of
 //! `version (1 B) || body (Protocol Buffers) || checksum (4 B)`, the checksum being the first bytes of
@@ -17,7 +18,7 @@ pub enum PrintedError {
     /// It starts otherwise than it should.
     #[error("this is no {what}: it should start with {scheme}")]
     WrongScheme {
-        /// "invitation", "contact code" or "device code".
+        /// "invitation", "contact code", "device code" or "revocation certificate".
         what: &'static str,
         /// How it should start.
         scheme: &'static str,
@@ -25,7 +26,7 @@ pub enum PrintedError {
     /// It is longer than any.
     #[error("this is no {what}: it has {got_bytes} characters, more than any has")]
     TooLong {
-        /// "invitation", "contact code" or "device code".
+        /// "invitation", "contact code", "device code" or "revocation certificate".
         what: &'static str,
         /// Its length.
         got_bytes: usize,
@@ -33,7 +34,7 @@ pub enum PrintedError {
     /// A character that does not belong, or the end is missing.
     #[error("this {what} is damaged at character {at}: copy it whole, or scan it again")]
     NotBase64 {
-        /// "invitation", "contact code" or "device code".
+        /// "invitation", "contact code", "device code" or "revocation certificate".
         what: &'static str,
         /// Where, counted from 1 over the whole text.
         at: usize,
@@ -41,13 +42,13 @@ pub enum PrintedError {
     /// Characters were changed or left out.
     #[error("this {what} was changed or cut on the way: copy it whole, or scan it again")]
     WrongChecksum {
-        /// "invitation", "contact code" or "device code".
+        /// "invitation", "contact code", "device code" or "revocation certificate".
         what: &'static str,
     },
     /// A version this program does not know.
     #[error("this {what} has version {got}, newer than this program: update it")]
     UnknownVersion {
-        /// "invitation", "contact code" or "device code".
+        /// "invitation", "contact code", "device code" or "revocation certificate".
         what: &'static str,
         /// The version.
         got: u8,
@@ -55,7 +56,7 @@ pub enum PrintedError {
     /// The checksum fits and a field does not: made by something that is not Hob.
     #[error("this {what} is not whole: {why}")]
     Field {
-        /// "invitation", "contact code" or "device code".
+        /// "invitation", "contact code", "device code" or "revocation certificate".
         what: &'static str,
         /// Which field, and how.
         why: String,

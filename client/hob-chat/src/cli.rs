@@ -88,7 +88,7 @@ With --json: {\"joined\":true,\"identity\":…,\"mailbox\":…,\"name\":…,\"ad
 A contact is new until `verify --confirm`.
 
 With --json, one line a contact:
-  {\"name\":…, \"verified\":bool, \"new\":bool, \"answered\":bool, \"blocked\":bool, \"unread\":n,
+  {\"name\":…, \"verified\":bool, \"new\":bool, \"answered\":bool, \"blocked\":bool, \"revoked\":bool, \"unread\":n,
    \"member\":hex, \"box\":hex, \"added_at\":RFC 3339,
    \"last_seen\":RFC 3339 or null}")]
     Contacts,
@@ -327,6 +327,25 @@ With --json: {\"revoked\":id}")]
         /// Its id, as listed by `contact codes`, or the code itself
         #[arg(value_name = "CODE")]
         code: String,
+    },
+    /// Take a contact's revocation certificate: all their devices were lost or are in wrong hands
+    #[command(after_help = "\
+It is on the recovery sheet of that contact, who gives it to you by any way. Nothing goes to their devices any more, nothing \
+that those send is taken, and what waits for them ends; the conversation stays. A fresh code of theirs, added under the same \
+name, makes you contacts again (--replace where they begin with a new profile and no recovery sheet). Your own other devices \
+are not told: take it on each.
+
+Example:
+  hob-chat contact revoked hob://revoked/AQ…
+
+With --json: {\"revoked\":name}")]
+    Revoked {
+        /// The certificate; spaces and line breaks in it do no harm
+        #[arg(required = true, value_name = "CERTIFICATE")]
+        certificate: Vec<String>,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
     },
     /// Call a contact something else; nobody is told
     #[command(after_help = "With --json: {\"name\":new name}")]

@@ -9,6 +9,7 @@ use hob_client::command::TEXT_BYTES_MAX;
 use hob_protocol::contact::ContactCode;
 use hob_protocol::device_code::DeviceCode;
 use hob_protocol::invitation::Invitation;
+use hob_protocol::revocation::Revocation;
 use serde::{Deserialize, Serialize};
 
 use crate::cli::{Command, ContactCommand, DeviceCommand, HomeCommand, PeopleCommand, RequestCommand};
@@ -43,6 +44,9 @@ pub enum Job {
     Codes,
     RevokeCode {
         which: String,
+    },
+    ContactRevoked {
+        certificate: String,
     },
     Rename {
         name: String,
@@ -176,6 +180,14 @@ impl Job {
         Ok(match command {
             PeopleCommand::Codes => Self::Codes,
             PeopleCommand::Revoke { code } => Self::RevokeCode { which: code },
+            PeopleCommand::Revoked { certificate, yes } => {
+                // Looked at here already: nobody is asked about one that was cut.
+                Revocation::parse(&certificate.concat())?;
+                if !yes {
+                    crate::cmd::people::ask_revoked()?;
+                }
+                Self::ContactRevoked { certificate: certificate.concat() }
+            }
             PeopleCommand::Rename { name, new_name } => Self::Rename { name, new_name },
             PeopleCommand::Remove { name, yes } => {
                 if !yes {

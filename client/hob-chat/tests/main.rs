@@ -5,6 +5,7 @@
 //! - [`profiles`]: what lies on the disk, and what happens when it is damaged.
 //! - [`pictures`]: codes in PNG and JPEG files, the hostile ones included.
 //! - [`contacts`]: what becomes of contacts and of codes that were shown; a conversation as a file.
+//! - [`revoking`]: the recovery sheet, and the certificate on it.
 //! - [`desktop`]: what the desktop is told.
 //! - [`talking`]: two people and a box. [`second`]: two processes on one profile.
 //! - [`terminal`]: what is shown to somebody who sits at a terminal.
@@ -25,6 +26,7 @@ mod people;
 mod pictures;
 mod profiles;
 mod pty;
+mod revoking;
 mod screen;
 mod screenshots;
 mod second;

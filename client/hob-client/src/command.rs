@@ -73,6 +73,26 @@ pub enum CommandError {
         /// The contact.
         name: String,
     },
+    /// Nothing goes to a contact whose certificate was taken.
+    #[error(
+        "{name:?} revoked all devices: exchange new codes, then `contact add CODE --as {name}` (--replace if they begin anew)"
+    )]
+    Revoked {
+        /// The contact.
+        name: String,
+    },
+    /// A certificate of this very member.
+    #[error("this is your own revocation certificate: give it to your contacts")]
+    OwnRevocation,
+    /// A certificate of a member who is no contact.
+    #[error("this revocation certificate is of nobody who is a contact here: nothing was changed")]
+    RevokesNobody,
+    /// The certificate was taken before, and is in force.
+    #[error("the devices of {name:?} are revoked already: exchange new codes, then `contact add CODE --as {name}`")]
+    RevokedAlready {
+        /// The contact.
+        name: String,
+    },
     /// No code of this device that could be withdrawn.
     #[error("no contact code of yours is open under {id:?}: see `contact codes`")]
     NoSuchCode {
@@ -289,7 +309,10 @@ impl Client {
         }
         if let Some(person) = self.state.person(&code.member_key) {
             let known_as = person.name.clone();
-            if known_as == name && self.take_fresh_code(code, is_home) {
+            let is_taken = known_as == name
+                && (self.take_code_of_revoked(code, is_home, s) || self.take_fresh_code(code, is_home));
+            if is_taken {
+                self.sync_contact(&code.member_key, s);
                 self.welcome(&code.device_key, s);
                 s.dirty = true;
                 return Ok(());
@@ -330,6 +353,7 @@ impl Client {
             blocked: false,
             named_ms: 0,
             blocked_ms: 0,
+            revoked: None,
         });
         self.sync_contact(&code.member_key, s);
         self.welcome(&code.device_key, s);
@@ -429,7 +453,10 @@ impl Client {
     ) -> Result<Done<MessageId>, CommandError> {
         self.is_a_device()?;
         let member = self.state.person_named(to)?.member;
-        if self.state.is_blocked(&member) {
+        if self.state.is_revoked(&member) {
+            return Err(CommandError::Revoked { name: to.to_owned() });
+        }
+        if self.state.is_shut_out(&member) {
             return Err(CommandError::Blocked { name: to.to_owned() });
         }
         check_text(text)?;

@@ -38,6 +38,21 @@ pub(crate) struct Person {
     /// When they were blocked or unblocked last.
     #[serde(default)]
     pub(crate) blocked_ms: u64,
+    /// Their certificate was taken once.
+    #[serde(default)]
+    pub(crate) revoked: Option<crate::revoke::Revoked>,
+}
+
+impl Person {
+    /// Their devices are cut off by a certificate.
+    pub(crate) fn is_revoked(&self) -> bool {
+        self.revoked.as_ref().is_some_and(|revoked| revoked.in_force)
+    }
+
+    /// Nothing of theirs is taken, nothing goes to them.
+    pub(crate) fn is_shut_out(&self) -> bool {
+        self.blocked || self.is_revoked()
+    }
 }
 
 /// One device of somebody.
@@ -333,11 +348,16 @@ impl State {
     /// Whether receipts and tokens go to a device: one of a contact, or of this member.
     pub(crate) fn is_contact(&self, peer: &Peer) -> bool {
         let is_own = peer.member == self.keys.member_key();
-        !peer.leaving && (is_own || self.person(&peer.member).is_some_and(|person| !person.blocked))
+        !peer.leaving && (is_own || self.person(&peer.member).is_some_and(|person| !person.is_shut_out()))
     }
 
     pub(crate) fn is_blocked(&self, member: &MemberKey) -> bool {
         self.person(member).is_some_and(|person| person.blocked)
+    }
+
+    /// By the person here, or by the contact's own certificate.
+    pub(crate) fn is_shut_out(&self, member: &MemberKey) -> bool {
+        self.person(member).is_some_and(Person::is_shut_out)
     }
 
     /// Requests: devices of nobody who is a contact, oldest first.

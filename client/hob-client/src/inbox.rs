@@ -110,8 +110,8 @@ impl Client {
         if self.state.removed {
             return;
         }
-        let is_blocked = self.state.peer(&middle.sender).is_some_and(|peer| self.state.is_blocked(&peer.member));
-        if is_blocked || self.state.refused.contains(&middle.sender) {
+        let is_shut_out = self.state.peer(&middle.sender).is_some_and(|peer| self.state.is_shut_out(&peer.member));
+        if is_shut_out || self.state.is_cut_off(&middle.sender) || self.state.refused.contains(&middle.sender) {
             return;
         }
         let message = match self.open(middle, s) {

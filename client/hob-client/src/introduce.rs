@@ -82,7 +82,7 @@ impl Client {
     ) -> bool {
         let device = named.device;
         let me = self.state.keys.device_key();
-        if *member == self.state.keys.member_key() || self.state.is_blocked(member) {
+        if *member == self.state.keys.member_key() || self.state.is_shut_out(member) {
             return false;
         }
         let proposed = safe_name(&intro.name);
@@ -155,6 +155,7 @@ impl Client {
             blocked: false,
             named_ms: 0,
             blocked_ms: 0,
+            revoked: None,
         });
         let told = contact.clone();
         self.later(Output::Notice(Notice::ContactMade { contact: told }), s);

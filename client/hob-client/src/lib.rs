@@ -48,6 +48,7 @@ mod raw;
 mod receipts;
 pub mod record;
 mod rekey;
+mod revoke;
 pub mod seal;
 mod seen;
 mod state;

@@ -188,7 +188,7 @@ impl Client {
         }
     }
 
-    fn devices_of(&self, member: &MemberKey) -> Vec<DeviceKey> {
+    pub(crate) fn devices_of(&self, member: &MemberKey) -> Vec<DeviceKey> {
         self.state.peers.iter().filter(|peer| peer.member == *member).map(|peer| peer.device).collect()
     }
 

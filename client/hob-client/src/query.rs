@@ -204,6 +204,7 @@ impl Client {
             box_identity: devices().next().map_or(hob_protocol::ids::BoxIdentity([0; 32]), |peer| peer.box_identity),
             verified: person.verified,
             blocked: person.blocked,
+            revoked: person.is_revoked(),
             answered: person.answered,
             added_at_ms: person.added_ms,
             unshown: unshown.filter(|item| item.standing == Standing::Unshown).count(),

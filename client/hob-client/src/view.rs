@@ -258,6 +258,8 @@ pub struct Contact {
     pub verified: bool,
     /// Whether nothing of theirs is taken and nothing goes to them.
     pub blocked: bool,
+    /// Whether their revocation certificate was taken: nothing comes or goes before a fresh code is added.
+    pub revoked: bool,
     /// Whether anything came from them yet.
     pub answered: bool,
     /// Since when, Unix time in milliseconds.

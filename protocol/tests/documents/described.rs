@@ -102,7 +102,8 @@ fn grouped(number: usize) -> String {
 #[test]
 fn every_context_string_of_the_protocol_stands_in_the_document() {
     let document = read(DOCUMENT);
-    let protocol = ["ids", "transcript", "address", "printed"].map(|name| format!("protocol/src/{name}.rs"));
+    let protocol =
+        ["ids", "transcript", "address", "printed", "revocation"].map(|name| format!("protocol/src/{name}.rs"));
     let client = ["record", "bundle", "introduce", "contacts", "trust", "devices/list"];
     let client = client.map(|name| format!("client/hob-client/src/{name}.rs"));
     for path in protocol.iter().chain(&client) {

@@ -19,6 +19,7 @@ use hob_protocol::ids::{
     BoxIdentity, DeliveryToken, DeviceKey, EnvelopeId, InvitationId, InvitationSecret, MailboxId, MemberId, MemberKey,
 };
 use hob_protocol::invitation::Invitation;
+use hob_protocol::revocation::Revocation;
 use hob_protocol::transcript::{BoundTo, Exporter, Transcript, prove, redeem_mac, server};
 use serde_json::{Map, Value, json};
 
@@ -112,6 +113,7 @@ fn ids_and_proofs(all: &mut Map<String, Value>) {
     add("invitation_link", invitation());
     add("contact_code", contact_code());
     add("device_code", device_code());
+    add("revocation_certificate", revocation_certificate());
 }
 
 fn address_record() -> Value {
@@ -168,6 +170,16 @@ fn device_code() -> Value {
     let text = code.to_code();
     assert_eq!(DeviceCode::parse(&text), Ok(code));
     printed(&text, "hob://device/", "DeviceCode")
+}
+
+fn revocation_certificate() -> Value {
+    let key = SigningKey::from_bytes(&[0x33; 32]);
+    let text = Revocation::sign(&key, EXPIRES_AT_S).to_code();
+    assert_eq!(Revocation::parse(&text), Ok(Revocation::sign(&key, EXPIRES_AT_S)));
+    let transcript = Transcript::new("hob/1 revocation").fixed(member().as_bytes()).number(EXPIRES_AT_S);
+    let vector = with(printed(&text, "hob://revoked/", "RevocationCode"), signed(&transcript, &key));
+    assert_eq!(vector["fields"]["signature"], vector["signature"], "the bytes shown are the bytes that are signed");
+    vector
 }
 
 /// A printed code, taken apart by the description alone.

@@ -31,6 +31,9 @@ fn line(contact: &Contact) -> String {
     if !contact.answered {
         line.push_str("  nothing came from them yet");
     }
+    if contact.revoked {
+        line.push_str("  revoked: exchange new codes");
+    }
     if contact.blocked {
         line.push_str("  blocked");
     }
@@ -47,6 +50,7 @@ fn object(contact: &Contact) -> serde_json::Value {
         "new": !contact.verified,
         "answered": contact.answered,
         "blocked": contact.blocked,
+        "revoked": contact.revoked,
         "unread": contact.unshown,
         "member": contact.member_key.to_string(),
         "box": contact.box_identity.to_string(),

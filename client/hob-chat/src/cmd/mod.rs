@@ -42,6 +42,7 @@ async fn dispatch(session: &Session, job: Job) -> Result<Ending, ChatError> {
         Job::Home { address } => home::run(session, address.as_deref()).await,
         Job::Codes => people::codes(session).await,
         Job::RevokeCode { which } => people::revoke_code(session, &which).await,
+        Job::ContactRevoked { certificate } => people::revoked(session, &certificate).await,
         Job::Rename { name, new_name } => people::rename(session, &name, &new_name).await,
         Job::Remove { name } => people::remove(session, &name).await,
         Job::Block { name } => people::block(session, &name).await,

@@ -2,6 +2,7 @@
 
 use hob_client::display::escape_line;
 use hob_client::{Client, CommandError, Outputs};
+use hob_protocol::revocation::Revocation;
 use rand_core::CryptoRng;
 use serde_json::json;
 
@@ -17,6 +18,14 @@ pub fn ask(name: &str) -> Result<(), ChatError> {
     confirm(&format!(
         "forget {name} and the whole conversation? Only a new code brings them back; `export {name}` keeps a copy."
     ))
+}
+
+/// Asks before a contact's devices are cut off, where it was typed.
+pub fn ask_revoked() -> Result<(), ChatError> {
+    confirm(
+        "cut off all devices of the contact who made this certificate? Only a fresh code of theirs brings them back, and \
+         the conversation stays.",
+    )
 }
 
 /// The codes that are open, the oldest first.
@@ -46,6 +55,25 @@ pub async fn revoke_code(session: &Session, which: &str) -> Result<Ending, ChatE
     change(session, |client, now, random| client.revoke_code(now, random, which)).await?;
     let id: String = which.chars().take(40).collect();
     told(session, "revoked", &id, "this code makes nobody a contact any more")
+}
+
+/// Takes a contact's revocation certificate.
+pub async fn revoked(session: &Session, certificate: &str) -> Result<Ending, ChatError> {
+    let certificate = Revocation::parse(certificate)?;
+    session.settle_or_say().await?;
+    let name = session.command(|client, now, random| {
+        let done = client.revoke_contact(now, random, &certificate)?;
+        Ok((done.value, done.outputs))
+    })?;
+    session.settle().await?;
+    let shown = escape_line(&name);
+    let line = format!("{shown} is revoked: nothing goes to their devices any more, and nothing of those is taken");
+    let ending = told(session, "revoked", &name, &line)?;
+    session.out.notice(&format!(
+        "next: exchange new codes when you meet: hob-chat contact add CODE --as {shown} (--replace if they begin anew)"
+    ));
+    session.out.notice("your own other devices are not told: take the certificate on each");
+    Ok(ending)
 }
 
 /// Another name for a contact.

@@ -139,7 +139,7 @@ impl Engine {
     pub fn recovery_sheet(&self) -> Result<zeroize::Zeroizing<String>, CommandError> {
         let mut inner = self.inner.borrow_mut();
         let Inner { client, random, .. } = &mut *inner;
-        client.recovery_sheet(random)
+        client.recovery_sheet(now_ms(), random)
     }
 
     fn carry_out(self: &Rc<Self>, inner: &mut Inner, outputs: Outputs) {

@@ -306,6 +306,7 @@ fn contact_row(contact: &hob_client::Contact) -> ContactRow {
         verified: contact.verified,
         answered: contact.answered,
         blocked: contact.blocked,
+        revoked: contact.revoked,
         unread: contact.unshown,
         devices: contact.device_keys.len(),
         last_seen_ms: contact.last_seen_ms,

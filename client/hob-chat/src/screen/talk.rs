@@ -118,6 +118,8 @@ pub struct ContactRow {
     pub answered: bool,
     /// Whether nothing is taken from them.
     pub blocked: bool,
+    /// Their certificate was taken: nothing comes or goes before a fresh code is added.
+    pub revoked: bool,
     /// Messages that were on no screen yet.
     pub unread: usize,
     /// How many devices of theirs are known.

@@ -30,6 +30,10 @@ impl Client {
         let known = self.state.peer(&inner.sender).map(|peer| peer.member);
         let claimed = weighed.as_ref().map(|weighed| weighed.list.member);
         let Some(member) = claimed.or(known) else { return Err(Dropped::Unreadable) };
+        // A device that is not known yet may be one of theirs.
+        if self.state.is_shut_out(&member) {
+            return Err(Dropped::Silently);
+        }
         let mine = self.state.keys.member_key();
         if inner.conversation != conversation(&mine, &member) {
             return Err(if known.is_some() { Dropped::OtherMembers } else { Dropped::Unreadable });

@@ -176,12 +176,15 @@ impl Client {
     /// Makes the devices of a contact, or the siblings, those of the newest list.
     pub(crate) fn apply_list(&mut self, member: &MemberKey, s: &mut Step<'_>) {
         let own = self.state.keys.member_key();
-        if *member != own && self.state.person(member).is_none() {
+        if *member != own && self.state.person(member).is_none_or(|person| person.is_revoked()) {
             return;
         }
         let Some(list) = self.state.list_of(member).cloned() else { return };
         let me = self.state.keys.device_key();
         for known in list.devices.iter().filter(|known| known.device != me) {
+            if self.state.is_cut_off(&known.device) {
+                continue;
+            }
             self.list_peer(member, known, s);
         }
         let gone = self.state.peers.iter().filter(|peer| peer.member == *member && !peer.leaving);

@@ -1,4 +1,5 @@
-//! The recovery sheet: the member key on paper, wrapped by a printed key that is cut in two and kept elsewhere.
+//! The recovery sheet: the member key on paper, wrapped by a printed key that is cut in two and kept elsewhere; and the
+//! revocation certificate, for the day when nothing else helps.
 //!
 //! Each line is a label, groups of four characters (base32, RFC 4648, section 6) and a group that checks the line: so a
 //! mistyped line is named.
@@ -8,6 +9,7 @@ use chacha20poly1305::{Key, XChaCha20Poly1305, XNonce};
 use data_encoding::BASE32_NOPAD;
 use ed25519_dalek::SigningKey;
 use hkdf::Hkdf;
+use hob_protocol::revocation::Revocation;
 use rand_core::CryptoRng;
 use sha2::Sha256;
 use zeroize::Zeroizing;
@@ -25,6 +27,8 @@ const NONCE_BYTES: usize = 24;
 const WRAPPED_BYTES: usize = 1 + NONCE_BYTES + 32 + 16;
 /// Bytes in one line of the wrapped key.
 const LINE_BYTES: usize = 20;
+/// Characters in one line of the certificate.
+const CERTIFICATE_LINE: usize = 60;
 /// A sheet has less; more is read by nobody.
 const TEXT_BYTES_MAX: usize = 16 << 10;
 
@@ -119,7 +123,7 @@ fn cipher(printed: &[u8]) -> XChaCha20Poly1305 {
 }
 
 /// The sheet as text, to be printed and cut.
-fn write(member: &SigningKey, rng: &mut dyn CryptoRng) -> Option<Zeroizing<String>> {
+fn write(member: &SigningKey, now_s: u64, rng: &mut dyn CryptoRng) -> Option<Zeroizing<String>> {
     let mut printed = Zeroizing::new([0; PRINTED_KEY_BYTES]);
     let mut nonce = [0; NONCE_BYTES];
     rng.fill_bytes(&mut *printed);
@@ -144,7 +148,31 @@ fn write(member: &SigningKey, rng: &mut dyn CryptoRng) -> Option<Zeroizing<Strin
         text.push_str(&line(label, half));
         text.push('\n');
     }
+    write_certificate(member, now_s, &mut text);
     Some(text)
+}
+
+/// The third part: nothing in it is secret.
+fn write_certificate(member: &SigningKey, now_s: u64, text: &mut String) {
+    text.push_str(
+        "\n- - - - - - - - - - cut here; this part opens nothing, it only cuts your devices off - - - - - - - - - -\n\n\
+         REVOCATION CERTIFICATE\n\nFor the day when all your devices are lost or in wrong hands. Give it to each contact, by \
+         any way.\nThey type `hob-chat contact revoked` and the lines below; then nothing goes to those devices any more.\n\
+         You become contacts again by new codes:\n\n",
+    );
+    let code = Revocation::sign(member, now_s).to_code();
+    let (mut line_bytes, mut line) = (0, String::new());
+    for character in code.chars() {
+        line.push(character);
+        line_bytes += 1;
+        if line_bytes == CERTIFICATE_LINE {
+            text.push_str(&std::mem::take(&mut line));
+            text.push('\n');
+            line_bytes = 0;
+        }
+    }
+    text.push_str(&line);
+    text.push('\n');
 }
 
 fn read(text: &str) -> Result<SigningKey, SheetError> {
@@ -171,13 +199,13 @@ fn read(text: &str) -> Result<SigningKey, SheetError> {
 }
 
 impl Client {
-    /// The recovery sheet's text: a fresh printed key each time. Show it on a terminal, or write it for this user alone.
+    /// The recovery sheet's text: a fresh printed key and a fresh revocation certificate each time. Show it on a terminal, or write it for this user alone.
     ///
     /// # Errors
     /// [`CommandError::NoMemberKey`].
-    pub fn recovery_sheet(&self, rng: &mut dyn CryptoRng) -> Result<Zeroizing<String>, CommandError> {
+    pub fn recovery_sheet(&self, now_ms: u64, rng: &mut dyn CryptoRng) -> Result<Zeroizing<String>, CommandError> {
         let member = self.state.keys.member.as_ref().ok_or(CommandError::NoMemberKey)?;
-        write(member, rng).ok_or(CommandError::NoMemberKey)
+        write(member, now_ms / 1000, rng).ok_or(CommandError::NoMemberKey)
     }
 
     /// Gives this device the member key of a recovery sheet, and makes a new list: with the devices that are known here,
@@ -218,7 +246,7 @@ mod tests {
 
     fn sheet() -> (SigningKey, Zeroizing<String>) {
         let key = SigningKey::from_bytes(&[5; 32]);
-        let text = write(&key, &mut ChaCha20Rng::seed_from_u64(1)).unwrap();
+        let text = write(&key, 1_790_000_000, &mut ChaCha20Rng::seed_from_u64(1)).unwrap();
         (key, text)
     }
 
@@ -251,9 +279,20 @@ mod tests {
     }
 
     #[test]
+    fn the_sheet_has_a_certificate_that_says_which_member_and_opens_nothing() {
+        let (key, text) = sheet();
+        let (before, after) = text.split_once("hob://revoked/").unwrap();
+        let certificate = Revocation::parse(&format!("hob://revoked/{after}")).unwrap();
+        assert_eq!(certificate, Revocation::sign(&key, 1_790_000_000));
+        assert!(after.lines().all(|line| line.len() <= CERTIFICATE_LINE), "it fits on paper");
+        assert_eq!(read(before).unwrap().to_bytes(), key.to_bytes(), "and the key is whole without it");
+        assert!(read(after).is_err());
+    }
+
+    #[test]
     fn half_of_another_sheets_printed_key_opens_nothing() {
         let (key, text) = sheet();
-        let other = write(&key, &mut ChaCha20Rng::seed_from_u64(2)).unwrap();
+        let other = write(&key, 1_790_000_000, &mut ChaCha20Rng::seed_from_u64(2)).unwrap();
         let b = other.lines().find(|line| line.starts_with("B ")).unwrap();
         let mixed: Vec<&str> = text.lines().map(|line| if line.starts_with("B ") { b } else { line }).collect();
         assert_eq!(read(&mixed.join("\n")).unwrap_err(), SheetError::WrongKey);

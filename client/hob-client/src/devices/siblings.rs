@@ -178,12 +178,16 @@ impl Client {
             blocked: card.blocked,
             named_ms: card.named_at_ms,
             blocked_ms: card.blocked_at_ms,
+            revoked: None,
         });
         self.later(Output::Notice(Notice::ContactMade { contact: name }), s);
     }
 
     fn take_card_device(&mut self, member: &MemberKey, card: &CardDevice, s: &mut Step<'_>) {
         let is_home = self.state.home.as_ref().is_some_and(|home| home.identity == card.home_box);
+        if self.state.is_revoked(member) || self.state.is_cut_off(&card.device_key) {
+            return;
+        }
         if self.state.peer(&card.device_key).is_none() {
             // Where a list is known, it says which devices there are.
             if self.state.list_of(member).is_some() {
@@ -284,7 +288,7 @@ impl Client {
     fn take_copy(&mut self, copied: Copied, history: bool, s: &mut Step<'_>) {
         let (id, member) = (copied.message_id, copied.member_key);
         let is_over = copied.expires_at_ms.is_some_and(|expires| expires <= s.now_ms);
-        if is_over || self.state.person(&member).is_none_or(|person| person.blocked) {
+        if is_over || self.state.person(&member).is_none_or(Person::is_shut_out) {
             return;
         }
         let writer = if copied.sent { self.state.keys.member_key() } else { member };

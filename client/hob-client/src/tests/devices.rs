@@ -83,8 +83,11 @@ fn five_devices_of_three_members_talk_and_each_has_everything_once() {
 fn a_recovery_sheet_lets_another_device_remove_the_lost_one() {
     let mut world = acquainted();
     let laptop = world.pair(ADA, "laptop");
-    let sheet = world.devices[ADA].client.recovery_sheet(&mut world.rng).unwrap();
-    assert!(world.devices[laptop].client.recovery_sheet(&mut world.rng).is_err(), "only where the member key is");
+    let sheet = world.devices[ADA].client.recovery_sheet(world.now_ms, &mut world.rng).unwrap();
+    assert!(
+        world.devices[laptop].client.recovery_sheet(world.now_ms, &mut world.rng).is_err(),
+        "only where the member key is"
+    );
     world.stop(ADA);
     let now_ms = world.now_ms;
     let outputs = world.devices[laptop].client.recover(now_ms, &mut world.rng, &sheet).unwrap();

@@ -100,6 +100,7 @@ fn contact_entry(model: &Model, contact: &ContactRow) -> Entry {
     let unread = model.unread_of(contact);
     let has_draft = model.has_draft(&contact.key);
     let note = match contact {
+        ContactRow { revoked: true, .. } => "revoked".to_owned(),
         ContactRow { blocked: true, .. } => "blocked".to_owned(),
         _ if unread > 0 => unread.to_string(),
         _ if has_draft => "draft".to_owned(),

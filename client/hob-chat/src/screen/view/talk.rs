@@ -43,6 +43,7 @@ fn title(model: &Model, contact: &ContactRow, area: Rect, canvas: &mut Buffer) {
     let area = inside(area);
     let name = cut(&safe_line(&contact.name, look.charset), usize::from(area.width), look.signs.more);
     let trust = match contact {
+        ContactRow { revoked: true, .. } => "revoked",
         ContactRow { blocked: true, .. } => "blocked",
         ContactRow { verified: true, .. } => "verified",
         _ => "not verified: F2",
@@ -187,7 +188,14 @@ fn typing(model: &Model, contact: &ContactRow, geometry: &Geometry, canvas: &mut
     }
     let talk = model.talk()?;
     let shown = talk.line.shown(columns, look.charset);
-    if talk.line.is_empty() && contact.blocked {
+    if talk.line.is_empty() && contact.revoked {
+        put(
+            canvas,
+            area,
+            0,
+            vec![Span::styled("revoked: exchange new codes (contact add CODE --as NAME)", look.faint())],
+        );
+    } else if talk.line.is_empty() && contact.blocked {
         put(canvas, area, 0, vec![Span::styled("blocked: nothing is sent (B in the list unblocks)", look.faint())]);
     }
     let height = usize::from(area.height);
