@@ -7,7 +7,7 @@
 //! - [`healing`]: lost state and new keys, from both sides.
 //! - [`moving`]: boxes that move, and others in their place.
 //! - [`storms`]: contacts who do the same thing thousands of times.
-//! - [`figures`]: what a heal and 500 waiting messages cost, printed.
+//! - [`figures`]: what a heal, 500 waiting messages and a message to five devices cost, printed.
 //! - [`chaos`]: bad days at random, replayed by their seed.
 //! - [`devices`]: several devices of one member: added, removed, and what each of them has.
 //! - [`hostile_devices`]: lists rolled back, forked, forged; codes misused; kills while pairing.
