@@ -1,6 +1,5 @@
 //! `device add|join|list|rename|remove|sheet|recover`: several devices of one member.
 
-use std::cell::Cell;
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
@@ -14,6 +13,7 @@ use serde_json::json;
 
 use crate::cmd::contact::show_code;
 use crate::cmd::forget::confirm;
+use crate::cmd::join::admitted;
 use crate::cmd::people::{change, told};
 use crate::engine::now_ms;
 use crate::engine::session::{FLUSH_PATIENCE, Session};
@@ -106,23 +106,8 @@ fn show(session: &Session, code: &DeviceCode, bare: bool) -> Result<(), ChatErro
 pub async fn join(session: &Session, code: &str, name: &str) -> Result<Ending, ChatError> {
     let code = DeviceCode::parse(code)?;
     session.command(|client, now, random| Ok(((), client.join_as_device(now, random, &code, name)?)))?;
-    let ended = Cell::new(false);
-    session
-        .until(FLUSH_PATIENCE, |session| {
-            let joined = session.ask(|client, _| client.home().is_some());
-            ended.set(joined || session.join_refused().is_some() || session.is_offline());
-            ended.get()
-        })
-        .await?;
-    if let Some(why) = session.join_refused() {
-        return Err(ChatError::Refused { why });
-    }
-    let Some(home) = session.ask(|client, _| client.home()) else {
-        return Err(match ended.get() {
-            true => session.why_offline(),
-            false => ChatError::TooSlow { what: "admit this device", waited: FLUSH_PATIENCE },
-        });
-    };
+    let too_slow = ChatError::TooSlow { what: "admit this device", waited: FLUSH_PATIENCE };
+    let home = admitted(session, too_slow).await?;
     session.out.progress("… waiting for the device that showed the code");
     session.until(JOIN_PATIENCE, |session| session.is_synced() || session.is_offline()).await?;
     session.out.end_progress();

@@ -5,6 +5,7 @@
 
 use std::cell::Cell;
 
+use hob_client::Home;
 use hob_client::display::escape_line;
 use hob_protocol::invitation::Invitation;
 use serde_json::json;
@@ -18,24 +19,8 @@ pub async fn run(session: &Session, link: &str, name: &str) -> Result<Ending, Ch
     let invitation = Invitation::parse(link)?;
     let addresses = invitation.addresses.clone();
     session.command(|client, now, random| Ok(((), client.join(now, random, invitation, name)?)))?;
-    let ended = Cell::new(false);
-    session
-        .until(FLUSH_PATIENCE, |session| {
-            let joined = session.ask(|client, _| client.home().is_some());
-            ended.set(joined || session.join_refused().is_some() || session.is_offline());
-            ended.get()
-        })
-        .await?;
-    if let Some(why) = session.join_refused() {
-        return Err(ChatError::Refused { why });
-    }
-    let Some(home) = session.ask(|client, _| client.home()) else {
-        return Err(if ended.get() {
-            session.why_offline()
-        } else {
-            net::NetError::TooSlow { addresses: net::list(&addresses), waited: FLUSH_PATIENCE }.into()
-        });
-    };
+    let too_slow = net::NetError::TooSlow { addresses: net::list(&addresses), waited: FLUSH_PATIENCE };
+    let home = admitted(session, too_slow.into()).await?;
     session.settle_or_say().await?;
     if session.out.json() {
         let addresses: Vec<_> = home.addresses.iter().map(ToString::to_string).collect();
@@ -58,4 +43,21 @@ pub async fn run(session: &Session, link: &str, name: &str) -> Result<Ending, Ch
             .notice("next: `hob-chat contact show` for somebody to add, or `hob-chat contact add CODE --as NAME`");
     }
     Ok(Ending::Fine)
+}
+
+/// Waits until the box has admitted this device, by an invitation or by a device code.
+pub async fn admitted(session: &Session, too_slow: ChatError) -> Result<Home, ChatError> {
+    let ended = Cell::new(false);
+    session
+        .until(FLUSH_PATIENCE, |session| {
+            let joined = session.ask(|client, _| client.home().is_some());
+            ended.set(joined || session.join_refused().is_some() || session.is_offline());
+            ended.get()
+        })
+        .await?;
+    if let Some(why) = session.join_refused() {
+        return Err(ChatError::Refused { why });
+    }
+    let home = session.ask(|client, _| client.home());
+    home.ok_or_else(|| if ended.get() { session.why_offline() } else { too_slow })
 }
