@@ -13,6 +13,7 @@
 //! - [`invitation`]: the one-time ticket; [`contact`]: its sister between devices; [`device_code`]: both, for a further
 //!   device of a member; [`revocation`]: what cuts a member's devices off; [`printed`]: the text form of all four.
 //! - [`address`]: where a box can be reached, signed.
+//! - [`planted!`]: faults that a test build can switch on, to show that the checks catch them.
 
 pub mod address;
 pub mod code;
@@ -25,6 +26,8 @@ pub mod invitation;
 pub mod limits;
 pub mod printed;
 pub mod revocation;
+#[cfg(feature = "sabotage")]
+pub mod sabotage;
 pub mod transcript;
 
 /// The frames as `prost` generates them from `proto/hob.proto`: unchecked, for codecs and tests.
@@ -35,3 +38,22 @@ pub mod wire {
 
 /// The frames' own description (Protocol Buffers source), for tools and for the tests that hold the docs to it.
 pub const PROTO_SOURCE: &str = include_str!("../proto/hob.proto");
+
+/// Whether a planted fault is switched on: `planted!("answer-before-sync")`. The constant `false` in everything that is
+/// shipped; see the module `sabotage`, which only the feature of that name compiles.
+#[cfg(feature = "sabotage")]
+#[macro_export]
+macro_rules! planted {
+    ($name:literal) => {
+        $crate::sabotage::is_planted($name)
+    };
+}
+
+/// Whether a planted fault is switched on: the constant `false`, since this build knows none.
+#[cfg(not(feature = "sabotage"))]
+#[macro_export]
+macro_rules! planted {
+    ($name:literal) => {
+        false
+    };
+}
