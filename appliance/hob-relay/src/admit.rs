@@ -142,20 +142,18 @@ impl Relay {
             .map(|mailbox| mailbox.member);
         // A device that joins again keeps its member: a second one would be a person who does not exist.
         let member = before.or(of_member).unwrap_or(member);
-        self.mailboxes.add(now.box_time, redeem.device_key, member, redeem.binding, burst);
+        let number = self.mailboxes.add(now.box_time, redeem.device_key, member, redeem.binding, burst);
         // A further device changes nothing about its member.
         if of_member.is_none() {
             self.members.insert(member, Member { label: redeem.label.clone(), joined_at_s });
             let member_event = disk::Member { id: member.0.to_vec().into(), label: redeem.label, joined_at_s };
             self.append_ledger(LedgerEvent::Member(member_event), effects);
         }
-        let device_event = disk::Device {
-            key: redeem.device_key.0.to_vec().into(),
-            member: member.0.to_vec().into(),
-            web: redeem.binding == Binding::Web,
-            added_at_s: joined_at_s,
-        };
-        self.append_ledger(LedgerEvent::Device(device_event), effects);
+        if let Some(mailbox) = self.mailboxes.get_mut(number) {
+            mailbox.added_at_s = joined_at_s;
+            let event = mailbox.event();
+            self.append_ledger(event, effects);
+        }
         member
     }
 

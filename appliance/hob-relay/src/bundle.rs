@@ -38,8 +38,11 @@ impl Relay {
             expires_at_ms: expires_at.0,
         });
         mailbox.bundle = Some(Published { bundle, expires_at });
-        mailbox.bundle_is_stale = false;
+        let asked = std::mem::take(&mut mailbox.bundle_is_stale).then(|| mailbox.event());
         self.append_ledger(event, effects);
+        if let Some(device) = asked {
+            self.append_ledger(device, effects);
+        }
         self.reply_when_durable(conn, request, ServerBody::Done, effects);
         Ok(())
     }

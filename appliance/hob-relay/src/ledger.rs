@@ -74,7 +74,11 @@ impl Relay {
                 let key = DeviceKey::try_from(&device.key[..]).ok()?;
                 let member = MemberId::try_from(&device.member[..]).ok()?;
                 let binding = if device.web { Binding::Web } else { Binding::Native };
-                self.mailboxes.add(now.box_time, key, member, binding, self.config.owner_burst);
+                let number = self.mailboxes.add(now.box_time, key, member, binding, self.config.owner_burst);
+                let mailbox = self.mailboxes.get_mut(number)?;
+                mailbox.added_at_s = device.added_at_s;
+                mailbox.wants_token_list = device.wants_token_list;
+                mailbox.bundle_is_stale = device.wants_bundle;
             }
             LedgerEvent::Token(token) => {
                 let mailbox = self.mailboxes.number_of(&MailboxId::try_from(&token.mailbox[..]).ok()?)?;
@@ -126,9 +130,18 @@ impl Relay {
         let unix_s = now.unix_ms / 1000;
         // Windows lost long ago are nobody's business any more.
         self.lost_windows.retain(|&opened_at_s| opened_at_s.saturating_add(LOST_TOLD_FOR_S) > unix_s);
-        for mailbox in self.mailboxes.iter_mut() {
-            mailbox.wants_token_list = true;
-            mailbox.bundle_is_stale = true;
+        // Remembered device by device: a box that restarts before all were there again must not forget whom to ask.
+        let asked: Vec<LedgerEvent> = self
+            .mailboxes
+            .iter_mut()
+            .map(|mailbox| {
+                mailbox.wants_token_list = true;
+                mailbox.bundle_is_stale = true;
+                mailbox.event()
+            })
+            .collect();
+        for event in asked {
+            self.append_ledger(event, effects);
         }
         self.append_ledger(LedgerEvent::Epoch(disk::Epoch { epoch: self.epoch }), effects);
     }

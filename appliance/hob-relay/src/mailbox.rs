@@ -8,6 +8,7 @@ use hob_protocol::ids::{DeviceKey, MailboxId, MemberId};
 
 use crate::ConnId;
 use crate::clock::{BoxTime, LedgerTime};
+use crate::event::{LedgerEvent, disk};
 use crate::pending::{NIL, Queue};
 use crate::quota::Bucket;
 
@@ -36,6 +37,8 @@ pub(crate) struct Mailbox {
     pub(crate) device: DeviceKey,
     pub(crate) member: MemberId,
     pub(crate) binding: Binding,
+    /// Unix time in seconds, as the box's clock stood.
+    pub(crate) added_at_s: u64,
     pub(crate) queue: Queue,
     pub(crate) bytes: u64,
     pub(crate) owner: Option<Owner>,
@@ -53,6 +56,18 @@ pub(crate) struct Mailbox {
 }
 
 impl Mailbox {
+    /// What the ledger remembers of the device.
+    pub(crate) fn event(&self) -> LedgerEvent {
+        LedgerEvent::Device(disk::Device {
+            key: self.device.0.to_vec().into(),
+            member: self.member.0.to_vec().into(),
+            web: self.binding == Binding::Web,
+            added_at_s: self.added_at_s,
+            wants_token_list: self.wants_token_list,
+            wants_bundle: self.bundle_is_stale,
+        })
+    }
+
     /// Whether nobody of the device is connected.
     pub(crate) fn is_absent(&self) -> bool {
         self.owner.is_none() && self.watchers.is_empty()
@@ -95,6 +110,7 @@ impl Mailboxes {
             device,
             member,
             binding,
+            added_at_s: 0,
             queue: Queue::default(),
             bytes: 0,
             owner: None,

@@ -156,8 +156,11 @@ impl Relay {
         for grant in missing {
             self.add_grant(now, mailbox, grant, effects)?;
         }
-        if let Some(mailbox) = self.mailboxes.get_mut(mailbox) {
-            mailbox.wants_token_list = false;
+        if let Some(mailbox) = self.mailboxes.get_mut(mailbox)
+            && std::mem::take(&mut mailbox.wants_token_list)
+        {
+            let event = mailbox.event();
+            self.append_ledger(event, effects);
         }
         self.reply_when_durable(conn, request, ServerBody::Done, effects);
         Ok(())

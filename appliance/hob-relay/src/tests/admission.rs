@@ -192,19 +192,40 @@ fn after_a_new_epoch_owners_are_asked_for_tokens_and_bundle_and_nobody_gets_a_st
     let sender = world.connect();
     world.say(sender, ClientBody::BundleFetch { token: ada.token.clone() });
     assert_eq!(world.last_code(sender), Some(Code::NoBundle));
-    let owner = world.owner(&ada.device);
-    let proved = world.sent.iter().rev().find_map(|(to, frame)| match frame.body {
-        ServerBody::Proved { wants_token_list, wants_bundle, .. } if *to == owner => {
-            Some((wants_token_list, wants_bundle))
-        }
-        _ => None,
-    });
-    assert_eq!(proved, Some((true, true)));
+    assert_eq!(world.asks(&ada.device), (true, true));
     let hello = world.sent.iter().rev().find_map(|(_, frame)| match &frame.body {
         ServerBody::Hello(hello) => Some(hello.lost_windows.clone()),
         _ => None,
     });
     assert_eq!(hello, Some(vec![1_790_000_000]));
+}
+
+#[test]
+fn a_box_that_restarts_before_a_device_is_back_asks_it_all_the_same_after_a_new_epoch() {
+    let mut world = World::new();
+    let ada = world.home(1);
+    let publish = ClientBody::BundlePublish { bundle: Bytes::from_static(b"old"), ttl: Duration::from_secs(9000) };
+    world.say(ada.owner, publish.clone());
+    let mut ledger = world.ledger();
+    ledger.retain(|event| !matches!(event, LedgerEvent::Epoch(_)));
+    let mut restart = |before: &World| {
+        ledger.extend(before.ledger());
+        World::restored(Config::default(), Restored { ledger: ledger.clone(), ..Restored::default() })
+    };
+    let nothing_more = World { log: Vec::new(), ..world };
+    let world = restart(&nothing_more);
+    let epoch = world.relay.epoch();
+    let mut world = restart(&world);
+    assert_eq!(world.relay.epoch(), epoch, "a restart begins none");
+    assert_eq!(world.asks(&ada.device), (true, true));
+    let owner = world.owner(&ada.device);
+    world.say(owner, ClientBody::TokenList { grants: Vec::new() });
+    let mut world = restart(&world);
+    assert_eq!(world.asks(&ada.device), (false, true), "each is asked for until it is there");
+    let owner = world.owner(&ada.device);
+    world.say(owner, publish);
+    let mut world = restart(&world);
+    assert_eq!(world.asks(&ada.device), (false, false));
 }
 
 #[test]

@@ -225,6 +225,27 @@ impl World {
         conn
     }
 
+    /// Whether a device that proves itself is asked for its token list, and for its bundle.
+    pub(super) fn asks(&mut self, device: &SigningKey) -> (bool, bool) {
+        let owner = self.owner(device);
+        let asked = self.sent.iter().rev().find_map(|(to, frame)| match frame.body {
+            ServerBody::Proved { wants_token_list, wants_bundle, .. } if *to == owner => {
+                Some((wants_token_list, wants_bundle))
+            }
+            _ => None,
+        });
+        asked.expect("the device is a member's")
+    }
+
+    /// Every event of the ledger so far.
+    pub(super) fn ledger(&self) -> Vec<LedgerEvent> {
+        let events = self.log.iter().filter_map(|append| match append {
+            Append::Ledger(event) => Some(event.clone()),
+            _ => None,
+        });
+        events.collect()
+    }
+
     pub(super) fn grant(&mut self, owner: ConnId, byte: u8, kind: TokenKind) -> DeliveryToken {
         let token = DeliveryToken([byte; 32]);
         self.say(owner, ClientBody::TokenGrant(Grant { token_hash: token.hash(), kind }));

@@ -151,7 +151,8 @@ pub fn start(options: EngineOptions) -> Result<(Engine, JoinHandle<()>), StartEr
     let mut seed = [0; 32];
     getrandom::fill(&mut seed)?;
     let now = clock.now(clocks.monotone(), clocks.unix_ms());
-    let epoch_ended = lost_windows.iter().any(|window| window.is_new);
+    // Tokens of a ledger with holes come back with the devices' lists, too.
+    let epoch_ended = report.ledger_lost > 0 || lost_windows.iter().any(|window| window.is_new);
     let lost_windows = lost_windows.iter().map(|window| (window.number, window.opened_unix_ms / 1000)).collect();
     let unproven_for = options.relay.unproven_for;
     let restored = Restored { ledger, pending, known, lost_windows, epoch_ended };
