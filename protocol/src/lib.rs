@@ -15,6 +15,9 @@
 //! - [`address`]: where a box can be reached, signed.
 //! - [`planted!`]: faults that a test build can switch on, to show that the checks catch them.
 
+// No panic is reachable from outside: an index that may be out of bounds is one. Generated code and tests may.
+#![cfg_attr(not(test), warn(clippy::indexing_slicing, clippy::string_slice))]
+
 pub mod address;
 pub mod code;
 pub mod contact;

@@ -17,6 +17,9 @@
 //! - [`mod@verify`]: the same, offline and without changing anything; [`mod@look`]: its quick sister, which takes no lock.
 //! - [`files`]: the thin layer over the file system, and the recording one that the tests look through.
 
+// No panic is reachable from outside: an index that may be out of bounds is one. Generated code and tests may.
+#![cfg_attr(not(test), warn(clippy::indexing_slicing, clippy::string_slice))]
+
 pub mod disk;
 pub mod error;
 pub mod events;

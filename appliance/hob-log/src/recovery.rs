@@ -241,7 +241,7 @@ fn next_good(reader: &mut ReadAhead<'_>, keys: &LogKeys, end: End) -> Option<(u6
         let hits: Vec<u64> = piece
             .windows(4)
             .enumerate()
-            .filter(|(_, four)| four[0] == b'H' && *four == b"HOBG")
+            .filter(|(_, four)| four.first() == Some(&b'H') && *four == b"HOBG")
             .map(|(hit, _)| at + hit as u64)
             .collect();
         for hit in hits {

@@ -24,6 +24,9 @@
 //! - [`activity`]: what was refused lately, against the last day: the keeper's "nothing unusual".
 //! - [`gate`]: how many connections one address may open; [`status`]: counters; [`admin`]: what the keeper may ask.
 
+// No panic is reachable from outside: an index that may be out of bounds is one. Generated code and tests may.
+#![cfg_attr(not(test), warn(clippy::indexing_slicing, clippy::string_slice))]
+
 pub mod activity;
 pub mod admin;
 mod admit;

@@ -35,6 +35,7 @@ pub(crate) struct Timers {
     at: [Option<BoxTime>; WakeReason::ALL.len()],
 }
 
+#[expect(clippy::indexing_slicing, reason = "there is a place for each reason: the length is their number")]
 impl Timers {
     pub(crate) const fn set(&mut self, reason: WakeReason, at: Option<BoxTime>) {
         self.at[reason as usize] = at;

@@ -45,7 +45,7 @@ pub fn invitation(data: &Path, invitation: &Invitation) -> Result<Shown, ShowErr
     let link = invitation.to_link();
     let good_until = expires(invitation.expires_at_s);
     if !io::stdout().is_terminal() {
-        let name = format!("invitation-{}.txt", &invitation.id.to_string()[..8]);
+        let name = format!("invitation-{}.txt", invitation.id.to_string().get(..8).unwrap_or_default());
         let path = data.join(name);
         folder::write_private(&path, format!("{link}\ngood until {good_until}, for one device\n").as_bytes())?;
         return Ok(Shown::InFile(path));

@@ -14,6 +14,9 @@
 //! - [`show`]: QR codes, times, lines; [`out`]: where they go; [`picture`]: codes read from PNG and JPEG files.
 //! - [`error`]: what can go wrong, and which exit code it has.
 
+// No panic is reachable from outside: an index that may be out of bounds is one. Generated code and tests may.
+#![cfg_attr(not(test), warn(clippy::indexing_slicing, clippy::string_slice))]
+
 mod cli;
 mod cmd;
 mod engine;

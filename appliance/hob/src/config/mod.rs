@@ -61,6 +61,7 @@ pub struct GateSettings {
     pub waiting: u32,
 }
 
+#[expect(clippy::indexing_slicing, reason = "two literal places of lists that stand in the next file")]
 impl Default for Config {
     fn default() -> Self {
         let gate = GateConfig::default();

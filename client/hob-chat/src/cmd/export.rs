@@ -92,7 +92,7 @@ fn plain(text: &str) -> String {
         plain.push(character);
     }
     // "1." begins a list; "1\." does not. So do "://" and "@", which some readers turn into links.
-    let lists = plain.find(['.', ')']).filter(|at| *at > 0 && plain[..*at].chars().all(|c| c.is_ascii_digit()));
+    let lists = plain.find(['.', ')']).filter(|at| *at > 0 && plain.chars().take(*at).all(|c| c.is_ascii_digit()));
     if let Some(at) = lists {
         plain.insert(at, '\\');
     }

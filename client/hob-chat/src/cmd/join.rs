@@ -34,7 +34,7 @@ pub async fn run(session: &Session, link: &str, name: &str) -> Result<Ending, Ch
     } else {
         session.out.line(&format!(
             "joined the box {} at {} as {}",
-            &home.identity.to_string()[..16],
+            home.identity.to_string().get(..16).unwrap_or_default(),
             net::list(&home.addresses),
             escape_line(&home.label)
         ))?;

@@ -38,7 +38,11 @@ pub async fn run(session: &Session) -> Result<Ending, ChatError> {
 
 fn lines(home: &Home, summary: &Summary, why_offline: Option<&str>) -> [String; 6] {
     [
-        format!("box         {} at {}", &home.identity.to_string()[..16], net::list(&home.addresses)),
+        format!(
+            "box         {} at {}",
+            home.identity.to_string().get(..16).unwrap_or_default(),
+            net::list(&home.addresses)
+        ),
         format!("you         {}", escape_line(&home.label)),
         format!("connection  {}", why_offline.unwrap_or("online")),
         format!(

@@ -161,6 +161,7 @@ fn wrap(key: &[u8; KEY_BYTES], passphrase: &str) -> Result<Vec<u8>, ProfileError
     Ok(wrapped)
 }
 
+#[expect(clippy::indexing_slicing, reason = "constants within the array's length")]
 fn unwrap(
     wrapped: &[u8; WRAPPED_BYTES],
     params: Params,
@@ -174,6 +175,7 @@ fn unwrap(
     <[u8; KEY_BYTES]>::try_from(&opened[..]).map(Zeroizing::new).map_err(|_| ProfileError::WrongPassphrase)
 }
 
+#[expect(clippy::indexing_slicing, reason = "constants within the array's length")]
 fn parameters(wrapped: &[u8; WRAPPED_BYTES]) -> Option<Params> {
     let number = |at: usize| {
         let mut bytes = [0; 4];

@@ -74,6 +74,7 @@ pub fn load(path: &Path, key: &StateKey) -> Result<Zeroizing<Vec<u8>>, ProfileEr
 ///
 /// # Errors
 /// As [`load`].
+#[expect(clippy::indexing_slicing, reason = "the length was looked at before")]
 pub fn load_as(kind: Kind, path: &Path, key: &StateKey) -> Result<Zeroizing<Vec<u8>>, ProfileError> {
     let damaged = |why| ProfileError::StateDamaged { path: path.to_owned(), why };
     let mut bytes = file::read(path, STATE_BYTES_MAX)?;

@@ -115,12 +115,16 @@ async fn confirm(cast: &Cast) -> Result<(), Failure> {
     Err(Failure::because("no receipt came, or the box still keeps something"))
 }
 
+fn says(line: &serde_json::Value, field: &str, what: &str) -> bool {
+    line.get(field).is_some_and(|said| said == what)
+}
+
 fn is_delivered(history: &Played) -> bool {
     history
         .stdout
         .lines()
         .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
-        .any(|line| line["text"] == QUESTION && line["status"] == "delivered")
+        .any(|line| says(&line, "text", QUESTION) && says(&line, "status", "delivered"))
 }
 
 async fn nothing_waits(cast: &Cast) -> Result<bool, Failure> {

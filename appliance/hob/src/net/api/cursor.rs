@@ -36,9 +36,9 @@ pub fn read(sessions: &Sessions, now: Duration, device: &DeviceKey, cursor: &str
     let plain = <[u8; PLAIN_BYTES]>::try_from(plain).ok()?;
     let want = sessions.cursor_mac(&[device.as_bytes(), &plain]);
     let same = blake3::Hash::from_bytes(wide(&want)) == blake3::Hash::from_bytes(wide(mac));
-    let made_at = u64::from_le_bytes(plain[8..].try_into().ok()?);
+    let made_at = u64::from_le_bytes(*plain.last_chunk()?);
     let is_recent = now.as_secs().saturating_sub(made_at) < CURSOR_FOR.as_secs();
-    let number = |at: usize| plain[at..at + 4].try_into().map(u32::from_le_bytes).ok();
+    let number = |at: usize| plain.get(at..)?.first_chunk().copied().map(u32::from_le_bytes);
     (same && is_recent).then_some((number(0)?, number(4)?))
 }
 

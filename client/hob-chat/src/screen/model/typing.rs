@@ -24,6 +24,7 @@ pub struct Shown {
     places: Vec<(usize, usize, usize)>,
 }
 
+#[expect(clippy::string_slice, reason = "the cursor stands between two clusters: its type keeps it there")]
 impl Line {
     /// With this in it, the cursor behind it.
     pub fn of(text: &str) -> Self {

@@ -20,6 +20,7 @@ pub fn wrapped(page: &Page, columns: usize) -> Vec<String> {
 }
 
 /// A line in two columns keeps its second one apart where it is broken.
+#[expect(clippy::string_slice, reason = "what trim and find tell is between two characters")]
 fn hanging(line: &str, columns: usize) -> Vec<String> {
     let start = line.len() - line.trim_start().len();
     let gap = line[start..].find("  ").map(|gap| start + gap);

@@ -143,6 +143,7 @@ fn draw_row(model: &Model, row: &Row, area: Rect, y: u16, picked: bool, needle: 
 }
 
 /// A row with what was searched for standing out; a hit that goes over the end of a row stands out in neither.
+#[expect(clippy::string_slice, reason = "a hit begins and ends between two characters")]
 fn with_hits(text: &str, needle: &str, plain: Style, hit: Style) -> Vec<Span<'static>> {
     let mut spans = Vec::new();
     let mut rest = text;
@@ -157,6 +158,7 @@ fn with_hits(text: &str, needle: &str, plain: Style, hit: Style) -> Vec<Span<'st
 
 /// Where a lower-case text is in another one. Lower case may be longer than upper case, so bytes do not line up by
 /// themselves.
+#[expect(clippy::string_slice, reason = "char_indices tells where characters begin")]
 fn find_ignoring_case(text: &str, needle: &str) -> Option<(usize, usize)> {
     let starts = text.char_indices().map(|(start, _)| start);
     starts.into_iter().find_map(|start| {
