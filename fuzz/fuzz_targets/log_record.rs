@@ -5,6 +5,7 @@ use arbitrary::Arbitrary;
 use bytes::Bytes;
 use chacha20poly1305::aead::{AeadInOut, KeyInit};
 use chacha20poly1305::{Key, XChaCha20Poly1305, XNonce};
+use hob_log::files::RealFiles;
 use hob_log::record::{
     BLOCK_HEADER_BYTES, Block, ChainPlace, HEADER_BYTES, Header, Item, LogKeys, Opening, open_front, seal_group,
 };
@@ -76,7 +77,7 @@ fn changed(items: &[(&[u8], &[u8])], changes: &[(u16, u8)]) {
     let as_items: Vec<Item<'_>> = items.iter().map(|(event, body)| Item { event, body }).collect();
     let (mut group, mut offsets) = (Vec::new(), Vec::new());
     let at = ChainPlace { first_sequence: 10, previous_tag: [4; 16], synced_to: 77 };
-    seal_group(&keys(), at, &as_items, &mut group, &mut offsets).expect("small records");
+    seal_group(&RealFiles, &keys(), at, &as_items, &mut group, &mut offsets).expect("small records");
     let written = read(&group).expect("what was written reads");
     assert!(written.iter().zip(items).all(|(read, item)| read.0 == item.0 && read.1 == item.1));
     let before = group.clone();

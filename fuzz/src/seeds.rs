@@ -333,12 +333,13 @@ fn envelopes() {
 
 /// Groups as they lie on the card. The fuzzer's own format is not ours to write, so these are the raw case's neighbours.
 fn records() {
+    use hob_log::files::RealFiles;
     use hob_log::record::{ChainPlace, Item, LogKeys, seal_group};
     let keys = LogKeys::new([1; 16], &[2; 32], Some(&[3; 32]));
     let (mut group, mut offsets) = (Vec::new(), Vec::new());
     let items = [Item { event: b"accepted", body: &[7; 100] }, Item { event: b"acknowledged", body: b"" }];
     let at = ChainPlace { first_sequence: 10, previous_tag: [4; 16], synced_to: 77 };
-    seal_group(&keys, at, &items, &mut group, &mut offsets).expect("small records");
+    seal_group(&RealFiles, &keys, at, &items, &mut group, &mut offsets).expect("small records");
     // `arbitrary` takes the case from the first four bytes, scaled: zeros are the first.
     write("log_record", "group", &[&[0; 4][..], &group].concat());
     write("log_record", "changed", &[&[0, 0, 0, 0x90][..], &[5; 200]].concat());

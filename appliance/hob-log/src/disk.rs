@@ -15,7 +15,6 @@
 
 mod open;
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,10 +24,11 @@ use hob_relay::event::{Append, Known, LedgerEvent, Pending, Place};
 
 use crate::error::OrDisk;
 use crate::events::Indexer;
-use crate::files::{FileLayer, RealFiles, write_whole};
+use crate::files::{FileLayer, Held, Kind, RealFiles, write_whole};
 use crate::keys::{KeyEntry, KeyStore, KeyTable};
 use crate::ledger::{GenerationWriter, Ledger};
 use crate::mark::{Mark, MarkFile};
+use crate::record::Bytes16;
 use crate::window::{Bodies, End, Window, folder_of};
 use crate::{
     BodyReader, CompactReport, EventLog, LogError, LogName, LogNotice, LogStats, LostWindow, RecoveryReport,
@@ -36,7 +36,7 @@ use crate::{
 };
 
 pub use open::FORMAT;
-pub(crate) use open::{Lock, check_format, clock_id};
+pub(crate) use open::{check_format, clock_id, take_lock};
 
 /// Ends that wait for a commit to ride with, before they are written on their own.
 const RIDING_MAX: usize = 256;
@@ -52,6 +52,9 @@ pub struct Options {
     pub checks_bodies: bool,
     /// The file system.
     pub files: Arc<dyn FileLayer>,
+    /// Whether there are event databases. Without them the journals are the whole truth, no thread is started, and what
+    /// the log does depends on its input and on `files` alone: for simulations.
+    pub has_events: bool,
 }
 
 impl Options {
@@ -62,6 +65,7 @@ impl Options {
             retention: hob_protocol::limits::KEEP_MAX,
             checks_bodies: true,
             files: Arc::new(RealFiles),
+            has_events: true,
         }
     }
 }
@@ -120,11 +124,11 @@ impl Folders {
     }
 
     /// The folder of a window, wherever it lies; and whether it is kept aside.
-    pub(crate) fn window(&self, number: u32) -> Option<(PathBuf, bool)> {
+    pub(crate) fn window(&self, files: &dyn FileLayer, number: u32) -> Option<(PathBuf, bool)> {
         [(&self.windows, false), (&self.quarantine, true)]
             .into_iter()
             .map(|(parent, is_aside)| (folder_of(parent, number), is_aside))
-            .find(|(folder, _)| folder.is_dir())
+            .find(|(folder, _)| files.kind(folder) == Some(Kind::Folder))
     }
 }
 
@@ -140,13 +144,14 @@ pub struct DiskLog {
     /// Oldest first.
     windows: Vec<Window>,
     bodies: Arc<Bodies>,
-    indexer: Indexer,
+    /// None: there are no event databases.
+    indexer: Option<Indexer>,
     notices: Vec<LogNotice>,
     /// Generations that were switched away from and whose keys could not be destroyed yet.
     stale: Vec<u64>,
     refused: u64,
     is_closed: bool,
-    _lock: Lock,
+    _lock: Box<dyn Held>,
 }
 
 pub(crate) fn checkpoint_of(mark: Mark) -> Option<Checkpoint> {
@@ -191,7 +196,9 @@ impl EventLog for DiskLog {
         if self.is_closed {
             return Err(LogError::Closed);
         }
-        self.notices.extend(self.indexer.notices());
+        if let Some(indexer) = &self.indexer {
+            self.notices.extend(indexer.notices());
+        }
         let retention = self.retention;
         self.destroy(|window| now.box_time.since(window.opened) >= retention)?;
         if let Some(open) = self.windows.iter().find(|window| window.is_open)
@@ -249,11 +256,11 @@ impl EventLog for DiskLog {
             generation: self.ledger.generation,
             ledger_records: self.ledger.records,
             ledger_live: self.ledger.live(),
-            bytes_on_disk: bytes_under(&self.folders.log) + bytes_under(&self.folders.keys),
+            bytes_on_disk: self.files.bytes_under(&self.folders.log) + self.files.bytes_under(&self.folders.keys),
             quarantined_records: self.windows.iter().filter_map(|window| window.damaged).sum(),
             refused_commits: self.refused,
             unwritten: self.windows.iter().map(|window| window.riding() as u64).sum(),
-            events_rebuilt: self.indexer.rebuilt(),
+            events_rebuilt: self.indexer.as_ref().map_or(0, Indexer::rebuilt),
         }
     }
 
@@ -272,7 +279,9 @@ impl EventLog for DiskLog {
         for window in &self.windows {
             self.index(window);
         }
-        self.indexer.stop();
+        if let Some(indexer) = &mut self.indexer {
+            indexer.stop();
+        }
         result
     }
 }
@@ -298,25 +307,34 @@ impl DiskLog {
     /// Before a journal is cut back its database is closed: it may hold what is cut off.
     fn mend_ledger(&self) {
         if self.ledger.journal.is_broken() {
-            self.indexer.forget(self.ledger.keys.log_id());
+            self.forget_events(self.ledger.keys.log_id());
+        }
+    }
+
+    fn forget_events(&self, log_id: Bytes16) {
+        if let Some(indexer) = &self.indexer {
+            indexer.forget(log_id);
         }
     }
 
     fn index_ledger(&self) {
+        let Some(indexer) = &self.indexer else { return };
         let ledger = &self.ledger;
         let journal = &ledger.journal;
         let end = journal.good().bytes;
         let log_id = ledger.keys.log_id();
-        self.indexer.advance(ledger.name(), log_id, journal.folder(), &journal.file(), end, true);
+        indexer.advance(ledger.name(), log_id, journal.folder(), &journal.file(), end, true);
     }
 
     fn index(&self, window: &Window) {
-        if window.damaged.is_none() {
+        if let Some(indexer) = &self.indexer
+            && window.damaged.is_none()
+        {
             let journal = &window.journal;
             let end = journal.good().bytes;
             let log_id = window.keys.log_id();
             let file = journal.file();
-            self.indexer.advance(window.name(), log_id, journal.folder(), &file, end, window.is_open);
+            indexer.advance(window.name(), log_id, journal.folder(), &file, end, window.is_open);
         }
     }
 
@@ -329,8 +347,8 @@ impl DiskLog {
             return Err(LogError::Closed);
         };
         let was_broken = window.journal.is_broken();
-        if was_broken {
-            self.indexer.forget(window.keys.log_id());
+        if was_broken && let Some(indexer) = &self.indexer {
+            indexer.forget(window.keys.log_id());
         }
         window.accept(accepts, places)?;
         if let Some(window) = self.windows.get(at) {
@@ -356,7 +374,7 @@ impl DiskLog {
             }
         }
         let number = self.keys.table().next_window;
-        let entry = KeyEntry::fresh(LogName::Window { number }, now.box_time, now.unix_ms)?;
+        let entry = KeyEntry::fresh(&*self.files, LogName::Window { number }, now.box_time, now.unix_ms)?;
         let folder = folder_of(&self.folders.windows, number);
         // What an earlier try left behind has no key and no record.
         self.files.remove(&folder).or_disk("remove a left-over", &folder)?;
@@ -381,8 +399,10 @@ impl DiskLog {
             return Ok(None);
         };
         let number = window.number;
-        if window.journal.is_broken() {
-            self.indexer.forget(window.keys.log_id());
+        if window.journal.is_broken()
+            && let Some(indexer) = &self.indexer
+        {
+            indexer.forget(window.keys.log_id());
         }
         let closed = window.close();
         if let Some(window) = self.windows.get(at) {
@@ -427,7 +447,7 @@ impl DiskLog {
         self.windows = kept;
         for window in gone {
             self.bodies.forget(window.number);
-            self.indexer.forget(window.keys.log_id());
+            self.forget_events(window.keys.log_id());
             self.remove_window(&window);
             self.notices.push(LogNotice::WindowDestroyed {
                 window: window.number,
@@ -458,7 +478,8 @@ impl DiskLog {
     fn switch_ledger(&mut self, now: Now, live: Vec<bytes::Bytes>) -> Result<CompactReport, LogError> {
         let records_before = self.ledger.records;
         let old = self.ledger.generation;
-        self.ledger = switch_to_new(&self.folders, &self.files, &mut self.keys, old + 1, now, live)?;
+        let place = Whereabouts { folders: &self.folders, files: &self.files, has_events: self.indexer.is_some() };
+        self.ledger = switch_to_new(place, &mut self.keys, old + 1, now, live)?;
         self.stale.push(old);
         self.index_ledger();
         Ok(CompactReport {
@@ -481,7 +502,7 @@ impl DiskLog {
         let stale = &self.stale;
         self.keys.change(|table| table.entries.retain(|entry| !is_stale(entry.name, stale)))?;
         for log_id in log_ids {
-            self.indexer.forget(log_id);
+            self.forget_events(log_id);
         }
         for generation in std::mem::take(&mut self.stale) {
             let folder = self.folders.generation(generation);
@@ -509,23 +530,33 @@ impl DiskLog {
 
     /// Waits until sled has what the journals have. For tests, and for a snapshot of the folder.
     pub fn wait_for_events(&self) {
-        self.indexer.wait_until_caught_up();
+        if let Some(indexer) = &self.indexer {
+            indexer.wait_until_caught_up();
+        }
     }
+}
+
+/// Where a new generation goes.
+#[derive(Clone, Copy)]
+struct Whereabouts<'a> {
+    folders: &'a Folders,
+    files: &'a Arc<dyn FileLayer>,
+    has_events: bool,
 }
 
 /// Makes a new generation and makes it hold: folder, key, manifest, in this order. A crash at any point leaves exactly
 /// one valid generation, the one that the manifest names.
 fn switch_to_new(
-    folders: &Folders,
-    files: &Arc<dyn FileLayer>,
+    place: Whereabouts<'_>,
     keys: &mut KeyStore,
     generation: u64,
     now: Now,
     live: Vec<bytes::Bytes>,
 ) -> Result<Ledger, LogError> {
-    let entry = KeyEntry::fresh(LogName::Ledger { generation }, now.box_time, now.unix_ms)?;
+    let Whereabouts { folders, files, has_events } = place;
+    let entry = KeyEntry::fresh(&**files, LogName::Ledger { generation }, now.box_time, now.unix_ms)?;
     let temporary = folders.temporary.join(format!("ledger-{generation}"));
-    let mut verified = GenerationWriter::write(files, &temporary, generation, entry, live)?.verify()?;
+    let mut verified = GenerationWriter::write(files, &temporary, generation, entry, live, has_events)?.verify()?;
     let folder = folders.generation(generation);
     files.remove(&folder).or_disk("remove a left-over", &folder)?;
     verified.settle(&**files, &folder)?;
@@ -537,25 +568,4 @@ fn switch_to_new(
     let manifest = folders.manifest();
     write_whole(&**files, &manifest, format!("{generation}\n").as_bytes()).or_disk("switch the ledger", &manifest)?;
     Ok(verified.into_ledger())
-}
-
-/// What lies under a folder, in bytes of the disk.
-fn bytes_under(folder: &Path) -> u64 {
-    use std::os::unix::fs::MetadataExt;
-    let Ok(entries) = std::fs::read_dir(folder) else {
-        return 0;
-    };
-    entries
-        .flatten()
-        .map(|entry| match entry.metadata() {
-            Ok(metadata) if metadata.is_dir() => bytes_under(&entry.path()),
-            Ok(metadata) => metadata.blocks() * 512,
-            Err(_) => 0,
-        })
-        .sum()
-}
-
-fn open_lock_file(path: &Path) -> std::io::Result<File> {
-    use std::os::unix::fs::OpenOptionsExt;
-    std::fs::OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)
 }

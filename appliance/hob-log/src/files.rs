@@ -1,15 +1,15 @@
-//! The thin layer over the file system: what the log asks of a disk, and nothing else.
+//! The thin layer over the machine: what the log asks of a disk, and of chance, and nothing else.
 //!
 //! [`RealFiles`] is the disk. The tests put a recording layer in its place that knows the order of operations, fails at a
-//! chosen one, or stops the world after it.
+//! chosen one, or stops the world after it; `tests/virtual-disk` is a whole disk in memory whose power can be cut.
 
 use std::fs::{DirBuilder, File, OpenOptions};
-use std::io;
+use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustix::fs::FallocateFlags;
+use rustix::fs::{FallocateFlags, FlockOperation};
 
 /// What the log asks of a file system.
 pub trait FileLayer: Send + Sync + std::fmt::Debug {
@@ -48,6 +48,48 @@ pub trait FileLayer: Send + Sync + std::fmt::Debug {
     /// # Errors
     /// As the file system says.
     fn list(&self, path: &Path) -> io::Result<Vec<PathBuf>>;
+    /// What lies there, if anything does.
+    fn kind(&self, path: &Path) -> Option<Kind>;
+    /// What lies under a folder, in bytes of the disk.
+    fn bytes_under(&self, folder: &Path) -> u64;
+    /// Takes a lock for this process; its file is made if it is not there.
+    ///
+    /// # Errors
+    /// [`NotLocked`] if another process has it, or as the file system says.
+    fn lock(&self, path: &Path) -> Result<Box<dyn Held>, NotLocked>;
+    /// Fills with random bytes: salts and keys. Everything but a simulation takes the system's, as is the default here.
+    ///
+    /// # Errors
+    /// If the system has none.
+    fn fill_random(&self, bytes: &mut [u8]) -> io::Result<()> {
+        getrandom::fill(bytes).map_err(|_| io::Error::other("the system has no random bytes"))
+    }
+}
+
+/// What a path leads to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A file.
+    File,
+    /// A folder.
+    Folder,
+}
+
+/// A lock, until it is dropped.
+pub trait Held: Send + Sync + std::fmt::Debug {}
+
+/// A lock could not be taken.
+#[derive(Debug, thiserror::Error)]
+pub enum NotLocked {
+    /// Another process has it.
+    #[error("it is locked by process {pid}")]
+    Taken {
+        /// The owner's process id; 0 if it did not say.
+        pid: u32,
+    },
+    /// The file system refused.
+    #[error(transparent)]
+    Disk(#[from] io::Error),
 }
 
 /// What the log asks of a file. Offsets and lengths are in bytes.
@@ -197,7 +239,45 @@ impl FileLayer for RealFiles {
             Err(error) => Err(error),
         }
     }
+
+    fn kind(&self, path: &Path) -> Option<Kind> {
+        let metadata = std::fs::metadata(path).ok()?;
+        Some(if metadata.is_dir() { Kind::Folder } else { Kind::File })
+    }
+
+    fn bytes_under(&self, folder: &Path) -> u64 {
+        let Ok(entries) = std::fs::read_dir(folder) else {
+            return 0;
+        };
+        let bytes = entries.flatten().map(|entry| match entry.metadata() {
+            Ok(metadata) if metadata.is_dir() => self.bytes_under(&entry.path()),
+            Ok(metadata) => metadata.blocks() * 512,
+            Err(_) => 0,
+        });
+        bytes.sum()
+    }
+
+    fn lock(&self, path: &Path) -> Result<Box<dyn Held>, NotLocked> {
+        let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)?;
+        if rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
+            let mut owner = String::new();
+            let pid = file.read_to_string(&mut owner).ok().and_then(|_| owner.trim().parse().ok());
+            return Err(NotLocked::Taken { pid: pid.unwrap_or(0) });
+        }
+        file.set_len(0)?;
+        file.rewind()?;
+        writeln!(file, "{}", std::process::id())?;
+        Ok(Box::new(HeldFile { _file: file }))
+    }
 }
+
+/// The kernel's lock goes with the file.
+#[derive(Debug)]
+struct HeldFile {
+    _file: File,
+}
+
+impl Held for HeldFile {}
 
 impl LogFile for RealFile {
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {

@@ -181,7 +181,7 @@ impl Journal {
             synced_to: self.good.bytes,
         };
         let known = blocks.len();
-        let sealed = seal_group(keys, at, group, &mut self.buffer, blocks)?;
+        let sealed = seal_group(&*self.files, keys, at, group, &mut self.buffer, blocks)?;
         for block in blocks.iter_mut().skip(known) {
             *block += self.end.bytes;
         }

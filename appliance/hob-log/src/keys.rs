@@ -67,7 +67,7 @@ impl BoxKey {
                 if is_whole { Ok(Self(key)) } else { Err(unreadable()) }
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound && may_create => {
-                let key = random_key().map_err(|_| LogError::Closed)?;
+                let key = random_key(files).map_err(|_| LogError::Closed)?;
                 write_whole(files, &path, &*key).or_disk("store the box key", &path)?;
                 Ok(Self(key))
             }
@@ -118,10 +118,10 @@ impl KeyEntry {
     ///
     /// # Errors
     /// [`LogError::Closed`] if the system has no random bytes.
-    pub fn fresh(name: LogName, opened: BoxTime, opened_unix_ms: u64) -> Result<Self, LogError> {
-        let key = || random_key().map_err(|_| LogError::Closed);
+    pub fn fresh(files: &dyn FileLayer, name: LogName, opened: BoxTime, opened_unix_ms: u64) -> Result<Self, LogError> {
+        let key = || random_key(files).map_err(|_| LogError::Closed);
         let mut log_id = [0; 16];
-        getrandom::fill(&mut log_id).map_err(|_| LogError::Closed)?;
+        files.fill_random(&mut log_id).map_err(|_| LogError::Closed)?;
         Ok(Self {
             name,
             log_id,
@@ -225,6 +225,7 @@ impl KeyTable {
 /// The key file.
 #[derive(Debug)]
 pub struct KeyStore {
+    files: Arc<dyn FileLayer>,
     path: PathBuf,
     file: Arc<dyn LogFile>,
     box_key: BoxKey,
@@ -239,7 +240,7 @@ impl KeyStore {
     ///
     /// # Errors
     /// As the file system says.
-    pub fn create(files: &dyn FileLayer, folder: &Path, box_key: BoxKey) -> Result<Self, LogError> {
+    pub fn create(files: &Arc<dyn FileLayer>, folder: &Path, box_key: BoxKey) -> Result<Self, LogError> {
         let path = folder.join(LOG_KEYS_FILE);
         let temporary = path.with_extension("new");
         let doing = "make the key file";
@@ -248,7 +249,7 @@ impl KeyStore {
             files.remove(&temporary)?;
             let file = files.create(&temporary)?;
             for number in 0..2 {
-                let slot = slot_bytes(&box_key, 1, &table)?;
+                let slot = slot_bytes(&**files, &box_key, 1, &table)?;
                 file.write_at(&slot, number * SLOT_BYTES as u64)?;
             }
             file.sync_all()?;
@@ -257,14 +258,14 @@ impl KeyStore {
             files.open(&path)
         };
         let file = make().or_disk(doing, &path)?;
-        Ok(Self { path, file, box_key, turn: 1, newest: 0, table })
+        Ok(Self { files: Arc::clone(files), path, file, box_key, turn: 1, newest: 0, table })
     }
 
     /// Opens the key file. A slot that an interrupted destruction left behind is overwritten before this returns.
     ///
     /// # Errors
     /// [`OpenError::Unreadable`] if neither slot opens under the box key.
-    pub fn open(files: &dyn FileLayer, folder: &Path, box_key: BoxKey) -> Result<Self, OpenError> {
+    pub fn open(files: &Arc<dyn FileLayer>, folder: &Path, box_key: BoxKey) -> Result<Self, OpenError> {
         let path = folder.join(LOG_KEYS_FILE);
         let file = files.open(&path).or_disk("open the key file", &path)?;
         let slots = [0, 1].map(|number| read_slot(&*file, &box_key, number));
@@ -273,7 +274,7 @@ impl KeyStore {
         let Some(((turn, table), newest)) = best.max_by_key(|((turn, _), _)| *turn) else {
             return Err(OpenError::Unreadable { what: "the key file", path });
         };
-        let mut this = Self { path, file, box_key, turn, newest, table };
+        let mut this = Self { files: Arc::clone(files), path, file, box_key, turn, newest, table };
         if turns != [Some(turn); 2] {
             let table = this.table.clone();
             this.write(table)?;
@@ -325,7 +326,7 @@ impl KeyStore {
                 return Err(io::ErrorKind::NotFound.into());
             }
             for number in [1 - self.newest, self.newest] {
-                let slot = slot_bytes(&self.box_key, turn, &table)?;
+                let slot = slot_bytes(&*self.files, &self.box_key, turn, &table)?;
                 self.file.write_at(&slot, number * SLOT_BYTES as u64)?;
                 self.file.sync()?;
                 self.newest = number;
@@ -339,14 +340,10 @@ impl KeyStore {
     }
 }
 
-fn no_chance(_: getrandom::Error) -> io::Error {
-    io::Error::other("the system has no random bytes")
-}
-
-fn slot_bytes(box_key: &BoxKey, turn: u64, table: &KeyTable) -> io::Result<Zeroizing<Vec<u8>>> {
-    let secret = random_key().map_err(no_chance)?;
+fn slot_bytes(files: &dyn FileLayer, box_key: &BoxKey, turn: u64, table: &KeyTable) -> io::Result<Zeroizing<Vec<u8>>> {
+    let secret = random_key(files)?;
     let mut nonce = [0; 24];
-    getrandom::fill(&mut nonce).map_err(no_chance)?;
+    files.fill_random(&mut nonce)?;
     let mut sealed = table.to_bytes();
     if sealed.len() + 16 > TABLE_BYTES_MAX {
         return Err(io::Error::other("too many logs for the key file"));
@@ -359,7 +356,7 @@ fn slot_bytes(box_key: &BoxKey, turn: u64, table: &KeyTable) -> io::Result<Zeroi
     let mut slot = Zeroizing::new(Vec::with_capacity(SLOT_BYTES));
     slot.extend_from_slice(&aad(turn));
     slot.resize(SPREAD_AT, 0);
-    slot.extend_from_slice(&split(&secret).map_err(no_chance)?);
+    slot.extend_from_slice(&split(files, &secret)?);
     slot.extend_from_slice(&nonce);
     slot.extend_from_slice(&bytes.to_le_bytes());
     slot.extend_from_slice(&sealed);

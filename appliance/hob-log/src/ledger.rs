@@ -190,6 +190,7 @@ impl GenerationWriter {
         generation: u64,
         entry: KeyEntry,
         live: Vec<Bytes>,
+        has_events: bool,
     ) -> Result<Self, LogError> {
         let doing = "write a generation of the ledger";
         files.remove(temporary).or_disk(doing, temporary)?;
@@ -199,7 +200,7 @@ impl GenerationWriter {
         journal.append(&entry.keys(), &items, &mut Vec::new())?;
         journal.sync()?;
         journal.seal_up()?;
-        if let Err(error) = write_events(temporary, &journal) {
+        if has_events && let Err(error) = write_events(temporary, &journal) {
             let source = match error {
                 EventsError::Folder(source) | EventsError::Sled(sled::Error::Io(source)) => source,
                 other => std::io::Error::other(other),

@@ -51,7 +51,7 @@ pub use error::{BodyError, LogError, OpenError, Trouble};
 pub use look::{Look, check_data_format, look};
 pub use memory::MemoryLog;
 pub use recovery::{LostWindow, RecoveryReport};
-pub use verify::{LogVerdict, verify};
+pub use verify::{LogVerdict, verify, verify_on};
 pub use writer::{Writer, WriterEvent, WriterHandle};
 
 /// The seam between the rules and the disk.

@@ -14,7 +14,7 @@ use rustix::fs::FlockOperation;
 use crate::OpenError;
 use crate::disk::{Folders, check_format, checkpoint_of, clock_id};
 use crate::error::OrDisk;
-use crate::files::{FileLayer, LogFile, RealFiles};
+use crate::files::{FileLayer, Held, Kind, LogFile, NotLocked, RealFiles};
 use crate::keys::BoxKey;
 use crate::mark;
 use crate::verify::{Depth, LogVerdict, verdicts};
@@ -108,5 +108,17 @@ impl FileLayer for ReadOnly {
 
     fn list(&self, path: &Path) -> io::Result<Vec<PathBuf>> {
         self.0.list(path)
+    }
+
+    fn kind(&self, path: &Path) -> Option<Kind> {
+        self.0.kind(path)
+    }
+
+    fn bytes_under(&self, folder: &Path) -> u64 {
+        self.0.bytes_under(folder)
+    }
+
+    fn lock(&self, _: &Path) -> Result<Box<dyn Held>, NotLocked> {
+        Err(closed().into())
     }
 }

@@ -19,12 +19,15 @@
 //! *Synced to* is how much of the journal was known to be synced when the group was written: it tells a torn tail, which
 //! was never acknowledged, from damage.
 
+use std::io;
+
 use bytes::Bytes;
 use chacha20poly1305::aead::{AeadInOut, KeyInit};
 use chacha20poly1305::{Key, Tag, XChaCha20Poly1305, XNonce};
 use zeroize::Zeroizing;
 
 use crate::error::LogError;
+use crate::files::FileLayer;
 
 /// An id, a salt or a tag.
 pub type Bytes16 = [u8; 16];
@@ -154,11 +157,13 @@ pub struct Sealed {
 
 /// Seals a group into `out`, which is cleared first: one growing buffer, encrypted in place.
 ///
-/// For each item with a body, its block's offset within the group is pushed to `offsets`.
+/// The salt comes from `files`, fresh for each call. For each item with a body, its block's offset within the group is
+/// pushed to `offsets`.
 ///
 /// # Errors
 /// [`LogError::TooLarge`] for an event or a group over the bounds. Bodies need the body key: [`LogError::Closed`].
 pub fn seal_group(
+    files: &dyn FileLayer,
     keys: &LogKeys,
     at: ChainPlace,
     items: &[Item<'_>],
@@ -166,7 +171,7 @@ pub fn seal_group(
     offsets: &mut Vec<u64>,
 ) -> Result<Sealed, LogError> {
     let mut salt = [0; 16];
-    getrandom::fill(&mut salt).map_err(|_| LogError::Closed)?;
+    files.fill_random(&mut salt).map_err(|_| LogError::Closed)?;
     out.clear();
     out.resize(HEADER_BYTES, 0);
     let body_bytes: usize = items.iter().map(|item| item.body.len()).sum();
@@ -432,15 +437,16 @@ pub enum Opening {
 ///
 /// # Errors
 /// If the system has none.
-pub fn random_key() -> Result<Zeroizing<[u8; 32]>, getrandom::Error> {
+pub fn random_key(files: &dyn FileLayer) -> io::Result<Zeroizing<[u8; 32]>> {
     let mut key = Zeroizing::new([0; 32]);
-    getrandom::fill(&mut *key)?;
+    files.fill_random(&mut *key)?;
     Ok(key)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::files::RealFiles;
 
     fn keys() -> LogKeys {
         LogKeys::new([1; 16], &[2; 32], Some(&[3; 32]))
@@ -453,7 +459,7 @@ mod tests {
             Item { event: b"acknowledged", body: b"" },
             Item { event: b"", body: &[8; 5] },
         ];
-        let sealed = seal_group(&keys(), at, &items, &mut out, &mut offsets).unwrap();
+        let sealed = seal_group(&RealFiles, &keys(), at, &items, &mut out, &mut offsets).unwrap();
         (out, sealed, offsets)
     }
 

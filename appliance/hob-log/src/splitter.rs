@@ -7,7 +7,11 @@
 //! The construction is AFsplit of LUKS (Fruhwirth, "TKS1 - An anti-forensic, two level, and iterated key setup scheme",
 //! section 2.4), with BLAKE3 as the diffusing function.
 
+use std::io;
+
 use zeroize::{Zeroize, Zeroizing};
+
+use crate::files::FileLayer;
 
 /// Bytes of the secret.
 pub const SECRET_BYTES: usize = 32;
@@ -21,11 +25,11 @@ const STRIPES: usize = SPREAD_BYTES / SECRET_BYTES;
 ///
 /// # Errors
 /// If the system has no random bytes.
-pub fn split(secret: &[u8; SECRET_BYTES]) -> Result<Zeroizing<Vec<u8>>, getrandom::Error> {
+pub fn split(files: &dyn FileLayer, secret: &[u8; SECRET_BYTES]) -> io::Result<Zeroizing<Vec<u8>>> {
     let mut spread = Zeroizing::new(vec![0; SPREAD_BYTES]);
     let random = SPREAD_BYTES - SECRET_BYTES;
     if let Some(stripes) = spread.get_mut(..random) {
-        getrandom::fill(stripes)?;
+        files.fill_random(stripes)?;
     }
     let mut mask = mask_of(&spread);
     for ((out, secret), mask) in spread.iter_mut().skip(random).zip(secret).zip(&mask) {
@@ -66,17 +70,18 @@ fn mask_of(spread: &[u8]) -> [u8; SECRET_BYTES] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::files::RealFiles;
 
     #[test]
     fn a_secret_that_was_spread_comes_together_again() {
-        let spread = split(&[7; 32]).unwrap();
+        let spread = split(&RealFiles, &[7; 32]).unwrap();
         assert_eq!(spread.len(), SPREAD_BYTES);
         assert_eq!(*merge(&spread), [7; 32]);
     }
 
     #[test]
     fn one_bit_that_is_gone_anywhere_takes_the_whole_secret_with_it() {
-        let spread = split(&[7; 32]).unwrap();
+        let spread = split(&RealFiles, &[7; 32]).unwrap();
         for at in (0..SPREAD_BYTES - SECRET_BYTES).step_by(4999) {
             let mut torn = spread.clone();
             torn[at] ^= 1;
@@ -88,6 +93,6 @@ mod tests {
 
     #[test]
     fn the_same_secret_is_never_spread_the_same_way() {
-        assert_ne!(*split(&[7; 32]).unwrap(), *split(&[7; 32]).unwrap());
+        assert_ne!(*split(&RealFiles, &[7; 32]).unwrap(), *split(&RealFiles, &[7; 32]).unwrap());
     }
 }

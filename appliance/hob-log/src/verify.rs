@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::disk::{Folders, Lock, check_format};
+use crate::disk::{Folders, check_format, take_lock};
 use crate::files::{FileLayer, RealFiles, read_whole};
 use crate::journal::FILE as JOURNAL_FILE;
 use crate::keys::{BoxKey, KeyEntry, KeyStore};
@@ -43,12 +43,19 @@ impl LogVerdict {
 /// # Errors
 /// [`OpenError::InUse`] while a box runs; [`OpenError::Unreadable`] without the keys.
 pub fn verify(data_folder: &Path) -> Result<Vec<LogVerdict>, OpenError> {
-    let files = RealFiles;
-    let _lock = Lock::take(data_folder)?;
-    check_format(&files, data_folder)?;
+    verify_on(&RealFiles, data_folder)
+}
+
+/// The same on another disk than the machine's.
+///
+/// # Errors
+/// As [`verify`].
+pub fn verify_on(files: &dyn FileLayer, data_folder: &Path) -> Result<Vec<LogVerdict>, OpenError> {
+    let _lock = take_lock(files, data_folder)?;
+    check_format(files, data_folder)?;
     let folders = Folders::new(data_folder);
-    let box_key = BoxKey::load(&files, &folders.keys, false)?;
-    verdicts(&files, &folders, &box_key, Depth::Bodies)
+    let box_key = BoxKey::load(files, &folders.keys, false)?;
+    verdicts(files, &folders, &box_key, Depth::Bodies)
 }
 
 /// How much of a log is read.
@@ -79,7 +86,7 @@ pub(crate) fn verdicts(
             }
             // Another generation is what an interrupted switch left; the next start removes it.
             LogName::Ledger { .. } => {}
-            LogName::Window { number } => verdicts.push(match folders.window(number) {
+            LogName::Window { number } => verdicts.push(match folders.window(files, number) {
                 Some((folder, is_aside)) => verify_window(files, &folder, entry, (number, is_aside), depth),
                 None => missing(entry.name),
             }),

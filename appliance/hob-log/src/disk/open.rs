@@ -1,7 +1,5 @@
 //! Opening a data folder: lock, format, keys, what is due, what is left over, the ledger, the windows.
 
-use std::fs::File;
-use std::io::{Read, Seek, Write};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -10,12 +8,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use hob_protocol::limits::KEEP_MAX;
 use hob_relay::clock::{Checkpoint, Now};
-use rustix::fs::FlockOperation;
 
-use super::{DiskLog, Folders, Opened, Options, checkpoint_of, open_lock_file, switch_to_new};
+use super::{DiskLog, Folders, Opened, Options, Whereabouts, checkpoint_of, switch_to_new};
 use crate::error::OrDisk;
 use crate::events::{Events, Indexer};
-use crate::files::{FileLayer, read_whole, write_whole};
+use crate::files::{FileLayer, Held, Kind, NotLocked, read_whole, write_whole};
 use crate::journal::{FILE as JOURNAL_FILE, Journal};
 use crate::keys::{BoxKey, KeyEntry, KeyStore, LOG_KEYS_FILE};
 use crate::ledger::{Fold, Ledger, decode_all};
@@ -27,30 +24,13 @@ use crate::{LogError, LogName, LostWindow, OpenError, RecoveryReport, WINDOW_LEN
 /// The format that this box writes.
 pub const FORMAT: u32 = 1;
 
-/// Holds a data folder for one process.
-#[derive(Debug)]
-pub(crate) struct Lock {
-    _file: File,
-}
-
-impl Lock {
-    /// Takes the lock of a data folder.
-    pub(crate) fn take(data_folder: &Path) -> Result<Self, OpenError> {
-        let path = data_folder.join("lock");
-        let mut file = open_lock_file(&path).or_disk("open the lock", &path)?;
-        if rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
-            let mut owner = String::new();
-            let pid = file.read_to_string(&mut owner).ok().and_then(|_| owner.trim().parse().ok());
-            return Err(OpenError::InUse { path: data_folder.to_path_buf(), pid: pid.unwrap_or(0) });
-        }
-        let mut tell = || {
-            file.set_len(0)?;
-            file.rewind()?;
-            writeln!(file, "{}", std::process::id())
-        };
-        tell().or_disk("write the lock", &path)?;
-        Ok(Self { _file: file })
-    }
+/// Takes a data folder for this process.
+pub(crate) fn take_lock(files: &dyn FileLayer, data_folder: &Path) -> Result<Box<dyn Held>, OpenError> {
+    let path = data_folder.join("lock");
+    files.lock(&path).map_err(|refused| match refused {
+        NotLocked::Taken { pid } => OpenError::InUse { path: data_folder.to_path_buf(), pid },
+        NotLocked::Disk(error) => LogError::disk("take the lock", &path, error).into(),
+    })
 }
 
 /// Refuses a folder of a newer format. Returns whether the folder has a format at all.
@@ -114,9 +94,9 @@ impl DiskLog {
         let folders = Folders::new(&options.data_folder);
         let data = &folders.data;
         files.create_folder(data).or_disk("make the data folder", data)?;
-        let lock = Lock::take(data)?;
+        let lock = take_lock(&*files, data)?;
         let is_old = check_format(&*files, data)?;
-        let keys = open_keys(&*files, &folders)?;
+        let keys = open_keys(&files, &folders)?;
         make_folders(&*files, &folders)?;
         if !is_old {
             let path = data.join("format");
@@ -136,7 +116,8 @@ impl DiskLog {
         let (ledger, events) = opening.open_ledger()?;
         let read = opening.read_windows();
         let (windows, pending, known) = opening.settle_windows(read)?;
-        let indexer = Indexer::start().or_disk("start a thread", &opening.folders.log)?;
+        let indexer = opening.options.has_events.then(Indexer::start).transpose();
+        let indexer = indexer.or_disk("start a thread", &opening.folders.log)?;
         let Opening { options, folders, keys, report, lost_windows, .. } = opening;
         let log = Self {
             folders,
@@ -165,14 +146,14 @@ impl DiskLog {
     }
 }
 
-fn open_keys(files: &dyn FileLayer, folders: &Folders) -> Result<KeyStore, OpenError> {
+fn open_keys(files: &Arc<dyn FileLayer>, folders: &Folders) -> Result<KeyStore, OpenError> {
     files.create_folder(&folders.keys).or_disk("make the keys' folder", &folders.keys)?;
-    let has_logs = folders.log.join("clock").exists();
-    let has_keys = folders.keys.join(LOG_KEYS_FILE).exists();
+    let has_logs = files.kind(&folders.log.join("clock")).is_some();
+    let has_keys = files.kind(&folders.keys.join(LOG_KEYS_FILE)).is_some();
     if has_logs && !has_keys {
         return Err(OpenError::Unreadable { what: "the key file", path: folders.keys.join(LOG_KEYS_FILE) });
     }
-    let box_key = BoxKey::load(files, &folders.keys, !has_keys)?;
+    let box_key = BoxKey::load(&**files, &folders.keys, !has_keys)?;
     if has_keys {
         KeyStore::open(files, &folders.keys, box_key)
     } else {
@@ -241,7 +222,7 @@ impl Opening {
             self.drop_keys(&due)?;
         }
         for number in &due {
-            if let Some((folder, _)) = self.folders.window(*number) {
+            if let Some((folder, _)) = self.folders.window(&*self.options.files, *number) {
                 if let Ok(journal) = self.options.files.open(&folder.join(JOURNAL_FILE)) {
                     journal.discard(0, journal.len().unwrap_or(0).max(1));
                 }
@@ -275,8 +256,9 @@ impl Opening {
                 }
             }
         }
+        let files = &*self.options.files;
         let gone: Vec<(u32, KeyEntry)> =
-            entries.into_iter().filter(|(number, _)| self.folders.window(*number).is_none()).collect();
+            entries.into_iter().filter(|(number, _)| self.folders.window(files, *number).is_none()).collect();
         for (number, entry) in &gone {
             self.lost_windows.push(LostWindow {
                 number: *number,
@@ -293,8 +275,10 @@ impl Opening {
 
     fn open_ledger(&mut self) -> Result<(Ledger, Vec<hob_relay::event::LedgerEvent>), OpenError> {
         let files = Arc::clone(&self.options.files);
+        let has_events = self.options.has_events;
         let Some((generation, entry)) = self.choose_generation()? else {
-            let ledger = switch_to_new(&self.folders, &files, &mut self.keys, 1, self.now, Vec::new())?;
+            let place = Whereabouts { folders: &self.folders, files: &files, has_events };
+            let ledger = switch_to_new(place, &mut self.keys, 1, self.now, Vec::new())?;
             return Ok((ledger, Vec::new()));
         };
         self.drop_other_generations(generation)?;
@@ -313,7 +297,7 @@ impl Opening {
             // Opened only when it is needed: a ledger that is whole does not wait for sled.
             let mut sled: Option<Option<Events>> = None;
             let mut copy = |sequence| {
-                let opened = sled.get_or_insert_with(|| Events::open(&folder).ok());
+                let opened = sled.get_or_insert_with(|| has_events.then(|| Events::open(&folder).ok())?);
                 opened.as_ref().and_then(|events| events.front(sequence))
             };
             scan(&*file, &entry.keys(), marked, &mut copy, true, &mut |found| fold.take_in(&found))
@@ -325,7 +309,8 @@ impl Opening {
         let live = fold.into_live();
         let events = decode_all(&live);
         if found.is_damaged {
-            let restored = switch_to_new(&self.folders, &files, &mut self.keys, generation + 1, self.now, live)?;
+            let place = Whereabouts { folders: &self.folders, files: &files, has_events };
+            let restored = switch_to_new(place, &mut self.keys, generation + 1, self.now, live)?;
             self.drop_other_generations(generation + 1)?;
             return Ok((restored, events));
         }
@@ -345,7 +330,10 @@ impl Opening {
         });
         let entries: Vec<(u64, KeyEntry)> = entries.collect();
         let was_made = has_manifest || !entries.is_empty();
-        let there = entries.into_iter().filter(|(generation, _)| self.folders.generation(*generation).is_dir());
+        let files = &self.options.files;
+        let there = entries
+            .into_iter()
+            .filter(|(generation, _)| files.kind(&self.folders.generation(*generation)) == Some(Kind::Folder));
         match there.max_by_key(|(generation, _)| (Some(*generation) == named, *generation)) {
             None if was_made => Err(OpenError::Unreadable { what: "the ledger", path: self.folders.ledger.clone() }),
             Some((generation, entry)) => {
@@ -383,7 +371,7 @@ impl Opening {
         }
     }
 
-    /// Reads all windows, on as many threads as there are processors.
+    /// Reads all windows, on as many threads as there are processors; on this one in a simulation.
     fn read_windows(&mut self) -> Vec<ReadWindow> {
         let entries = self.entries();
         let next = AtomicUsize::new(0);
@@ -396,7 +384,8 @@ impl Opening {
                 done.push(read.ok_or((*number, entry.opened_unix_ms)));
             }
         };
-        let threads = std::thread::available_parallelism().map_or(1, usize::from).min(entries.len().max(1));
+        let most = if self.options.has_events { entries.len().max(1) } else { 1 };
+        let threads = std::thread::available_parallelism().map_or(1, usize::from).min(most);
         std::thread::scope(|scope| {
             for _ in 1..threads {
                 scope.spawn(work);
@@ -418,8 +407,9 @@ impl Opening {
     }
 
     fn read_window(&self, number: u32, entry: &KeyEntry) -> Option<ReadWindow> {
-        let (folder, is_aside) = self.folders.window(number)?;
         let files = &self.options.files;
+        let has_events = self.options.has_events;
+        let (folder, is_aside) = self.folders.window(&**files, number)?;
         let path = folder.join(JOURNAL_FILE);
         // A journal that is gone is an empty one, and the mark knows how many records it had.
         let file = files.open(&path).or_else(|_| files.create(&path)).ok()?;
@@ -429,7 +419,7 @@ impl Opening {
         let mut reader = WindowReader::new(number);
         let mut sled: Option<Option<Events>> = None;
         let mut copy = |sequence| {
-            let opened = sled.get_or_insert_with(|| Events::open(&folder).ok());
+            let opened = sled.get_or_insert_with(|| has_events.then(|| Events::open(&folder).ok())?);
             opened.as_ref().and_then(|events| events.front(sequence))
         };
         let scan = scan(&*file, &keys, marked, &mut copy, false, &mut |found| reader.take_in(&found));

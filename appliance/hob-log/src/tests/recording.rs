@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use crate::files::{FileLayer, LogFile, RealFiles};
+use crate::files::{FileLayer, Held, Kind, LogFile, NotLocked, RealFiles};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Op {
@@ -126,6 +126,18 @@ impl FileLayer for Recording {
 
     fn list(&self, path: &Path) -> io::Result<Vec<PathBuf>> {
         RealFiles.list(path)
+    }
+
+    fn kind(&self, path: &Path) -> Option<Kind> {
+        RealFiles.kind(path)
+    }
+
+    fn bytes_under(&self, folder: &Path) -> u64 {
+        RealFiles.bytes_under(folder)
+    }
+
+    fn lock(&self, path: &Path) -> Result<Box<dyn Held>, NotLocked> {
+        RealFiles.lock(path)
     }
 }
 
