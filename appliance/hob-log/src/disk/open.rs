@@ -99,6 +99,7 @@ impl DiskLog {
         let keys = open_keys(&files, &folders)?;
         make_folders(&*files, &folders)?;
         if !is_old {
+            enter_data_folder(&*files, data)?;
             let path = data.join("format");
             write_whole(&*files, &path, format!("{FORMAT}\n").as_bytes()).or_disk("write the format", &path)?;
         }
@@ -171,6 +172,19 @@ fn make_folders(files: &dyn FileLayer, folders: &Folders) -> Result<(), LogError
         files.sync_folder(&folders.data)
     };
     make().or_disk("make the log's folders", &folders.log)
+}
+
+/// Makes the data folder's own name durable, and those above it: a box that was just made must not be lost as a whole.
+fn enter_data_folder(files: &dyn FileLayer, data_folder: &Path) -> Result<(), LogError> {
+    for folder in data_folder.ancestors().skip(1) {
+        let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+        match files.sync_folder(folder) {
+            // What this user may not even list is older than the box.
+            Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {}
+            other => other.or_disk("make the data folder", folder)?,
+        }
+    }
+    Ok(())
 }
 
 pub(crate) fn clock_id(box_key: &BoxKey) -> [u8; 16] {

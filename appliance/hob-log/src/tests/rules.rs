@@ -58,6 +58,17 @@ fn rule_2_a_window_is_complete_and_synced_before_it_has_its_name() {
 }
 
 #[test]
+fn rule_2_a_new_data_folder_and_the_folders_made_above_it_are_durable_before_the_box_answers() {
+    let (folder, disk) = (tempfile::tempdir().unwrap(), Recording::default());
+    let data = folder.path().join("new/box");
+    try_open(&data, Some(disk.layer()), at(0)).unwrap();
+    for parent in [&folder.path().join("new"), folder.path()] {
+        let is_synced = disk.ops().iter().any(|op| op.what == "sync_folder" && op.path == parent);
+        assert!(is_synced, "{} is not synced", parent.display());
+    }
+}
+
+#[test]
 fn rule_2_the_manifest_is_synced_before_it_is_renamed() {
     let (folder, disk) = (tempfile::tempdir().unwrap(), Recording::default());
     let mut log = try_open(folder.path(), Some(disk.layer()), at(0)).unwrap().log;
