@@ -19,6 +19,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use hob_protocol::planted;
 use hob_relay::clock::{BoxTime, Checkpoint, Now};
 use hob_relay::event::{Append, Known, LedgerEvent, Pending, Place};
 
@@ -200,7 +201,8 @@ impl EventLog for DiskLog {
             self.notices.extend(indexer.notices());
         }
         let retention = self.retention;
-        self.destroy(|window| now.box_time.since(window.opened) >= retention)?;
+        let late = if planted!("destroyed-late") { WINDOW_LENGTH } else { Duration::ZERO };
+        self.destroy(|window| now.box_time.since(window.opened) >= retention + late)?;
         if let Some(open) = self.windows.iter().find(|window| window.is_open)
             && now.box_time.since(open.opened) >= WINDOW_LENGTH
         {
@@ -225,7 +227,8 @@ impl EventLog for DiskLog {
         // A first checkpoint at time zero is one too.
         spare.fill(1);
         let mark = Mark { records: checkpoint.box_time.0, bytes: checkpoint.ledger_time.0, last_tag };
-        let stored = self.clock.write(mark).and_then(|()| self.clock.sync());
+        let sync = !planted!("clock-not-synced");
+        let stored = self.clock.write(mark).and_then(|()| if sync { self.clock.sync() } else { Ok(()) });
         stored.or_disk("store the clock", &self.folders.log)
     }
 
@@ -289,7 +292,8 @@ impl EventLog for DiskLog {
 impl DiskLog {
     fn end(&mut self, place: Place, end: End) {
         // A window that is gone has nothing to end.
-        if let Some(window) = self.windows.iter_mut().find(|window| window.number == place.window) {
+        let is_wrong = planted!("acknowledged-in-the-wrong-window");
+        if let Some(window) = self.windows.iter_mut().find(|window| window.number == place.window || is_wrong) {
             window.end(place.sequence, end);
         }
     }
@@ -415,7 +419,10 @@ impl DiskLog {
 
     fn drop_body_keys(&mut self) -> Result<(), LogError> {
         let is_due = |window: &Window| {
-            !window.is_open && window.keys.has_body_key() && window.pending == 0 && window.damaged.is_none()
+            !window.is_open
+                && window.keys.has_body_key()
+                && (window.pending == 0 || planted!("body-key-destroyed-while-pending"))
+                && window.damaged.is_none()
         };
         let due: Vec<LogName> = self.windows.iter().filter(|window| is_due(window)).map(Window::name).collect();
         if due.is_empty() {
@@ -441,7 +448,9 @@ impl DiskLog {
         if due.is_empty() {
             return Ok(());
         }
-        self.keys.change(|table| table.entries.retain(|entry| !due.contains(&entry.name)))?;
+        if !planted!("window-key-not-destroyed") {
+            self.keys.change(|table| table.entries.retain(|entry| !due.contains(&entry.name)))?;
+        }
         let (gone, kept) =
             std::mem::take(&mut self.windows).into_iter().partition(|window| due.contains(&window.name()));
         self.windows = kept;
@@ -478,6 +487,10 @@ impl DiskLog {
     fn switch_ledger(&mut self, now: Now, live: Vec<bytes::Bytes>) -> Result<CompactReport, LogError> {
         let records_before = self.ledger.records;
         let old = self.ledger.generation;
+        if planted!("old-generation-dropped-first") {
+            self.keys
+                .change(|table| table.entries.retain(|entry| entry.name != LogName::Ledger { generation: old }))?;
+        }
         let place = Whereabouts { folders: &self.folders, files: &self.files, has_events: self.indexer.is_some() };
         self.ledger = switch_to_new(place, &mut self.keys, old + 1, now, live)?;
         self.stale.push(old);

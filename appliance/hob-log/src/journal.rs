@@ -7,6 +7,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use hob_protocol::planted;
+
 use crate::error::{LogError, OrDisk};
 use crate::files::{FileLayer, LogFile};
 use crate::mark::{Mark, MarkFile};
@@ -119,7 +121,7 @@ impl Journal {
             return Ok(this);
         }
         let bytes = this.file.len().or_disk("read a journal", &path)?;
-        if bytes != end.bytes {
+        if bytes != end.bytes && !planted!("torn-tail-not-cut") {
             this.cut().or_disk("cut a journal", &path)?;
         }
         // After a kill the last groups may be in the kernel's memory only, and later ones will say that they are synced.
@@ -232,18 +234,24 @@ impl Journal {
     /// # Errors
     /// Nothing since the last good sync may be taken as written.
     pub fn sync(&mut self) -> Result<(), LogError> {
-        let synced = self.mark.sync().and_then(|()| self.file.sync()).and_then(|()| {
+        let sync_file = || if planted!("answer-before-sync") { Ok(()) } else { self.file.sync() };
+        let synced = self.mark.sync().and_then(|()| sync_file()).and_then(|()| {
             // A file that was removed syncs without an error, into nothing.
             if self.file.links()? == 0 {
                 return Err(std::io::ErrorKind::NotFound.into());
             }
             Ok(())
         });
-        if let Err(error) = synced {
+        if let Err(error) = synced
+            && !planted!("failed-sync-taken-as-written")
+        {
             self.broken = true;
             return Err(LogError::disk("sync a journal", &self.folder.join(FILE), error));
         }
         self.good = self.end;
+        if planted!("mark-not-written") {
+            return Ok(());
+        }
         if let Err(error) = self.mark.write(self.good.into()) {
             // The records are safe; what is missing is the proof. The next sync tries again.
             tracing::warn!(%error, "cannot write a high-water mark");
@@ -268,6 +276,10 @@ impl Journal {
             return Err(LogError::Damaged { what: "the journal", path });
         }
         self.mark = mark;
+        if planted!("refused-group-not-cut") {
+            self.broken = false;
+            return Ok(());
+        }
         self.end = self.good;
         self.cut().or_disk("cut a journal", &path)?;
         self.broken = false;

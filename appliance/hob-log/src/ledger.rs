@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use hob_protocol::planted;
 use hob_relay::clock::BoxTime;
 use hob_relay::event::{LedgerEvent, LedgerKey, decode_ledger, encode_ledger, ledger_key};
 
@@ -48,7 +49,7 @@ impl Fold {
             Ok(Some(decoded)) => {
                 let (key, ends) = ledger_key(&decoded);
                 let key = FoldKey::Known(key);
-                if ends {
+                if ends && !planted!("removal-forgotten") {
                     self.live.remove(&key);
                 } else {
                     self.live.insert(key, (at, event));

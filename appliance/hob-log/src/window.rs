@@ -6,6 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use bytes::Bytes;
 use hob_protocol::frame::Urgency;
+use hob_protocol::planted;
 use hob_relay::clock::BoxTime;
 use hob_relay::event::disk::{Accepted, Acknowledged, Expired, TrafficEvent, traffic_event};
 use hob_relay::event::{Append, Pending, Place};
@@ -129,7 +130,7 @@ impl Window {
     pub(crate) fn end(&mut self, sequence: u32, end: End) {
         if self.live.clear(sequence) {
             self.pending -= 1;
-            if self.damaged.is_none() {
+            if self.damaged.is_none() && !planted!("acknowledgement-not-written") {
                 self.riding.push((sequence, end));
             }
         }
@@ -197,6 +198,9 @@ impl Window {
 pub(crate) fn move_complete(files: &dyn FileLayer, temporary: &Path, folder: &Path) -> std::io::Result<()> {
     files.sync_folder(temporary)?;
     files.rename(temporary, folder)?;
+    if planted!("folder-not-synced-after-rename") {
+        return Ok(());
+    }
     for parent in [folder.parent(), temporary.parent()].into_iter().flatten() {
         files.sync_folder(parent)?;
     }

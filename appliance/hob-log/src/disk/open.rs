@@ -7,6 +7,7 @@ use std::sync::PoisonError;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use hob_protocol::limits::KEEP_MAX;
+use hob_protocol::planted;
 use hob_relay::clock::{Checkpoint, Now};
 
 use super::{DiskLog, Folders, Opened, Options, Whereabouts, checkpoint_of, switch_to_new};
@@ -112,7 +113,9 @@ impl DiskLog {
             report: RecoveryReport::default(),
             lost_windows: Vec::new(),
         };
-        opening.destroy_due()?;
+        if !planted!("overdue-at-start-kept") {
+            opening.destroy_due()?;
+        }
         opening.remove_left_overs()?;
         let (ledger, events) = opening.open_ledger()?;
         let read = opening.read_windows();
@@ -490,7 +493,7 @@ impl Opening {
             read.is_aside = true;
         }
         self.report.window_records_restored += read.scan.restored_records;
-        if read.lost() > 0 {
+        if read.lost() > 0 && !planted!("damage-not-told") {
             self.lost_windows.push(LostWindow {
                 number: read.number,
                 opened_unix_ms: read.entry.opened_unix_ms,
