@@ -20,6 +20,7 @@ impl Relay {
         if self.timers.is_due(WakeReason::Sweep, now.box_time) {
             self.timers.set(WakeReason::Sweep, None);
             self.pending.sweep_known(now.box_time);
+            self.stop_telling_lost(now);
             self.sweep_ledger(now, effects);
         }
         if self.timers.is_due(WakeReason::IdleConnections, now.box_time) {

@@ -127,9 +127,7 @@ impl Relay {
     /// The box's memory is not what it was: devices send their token lists and bundles again.
     fn begin_epoch(&mut self, now: Now, effects: &mut Effects) {
         self.epoch = self.rng.next_u64().max(1);
-        let unix_s = now.unix_ms / 1000;
-        // Windows lost long ago are nobody's business any more.
-        self.lost_windows.retain(|&opened_at_s| opened_at_s.saturating_add(LOST_TOLD_FOR_S) > unix_s);
+        self.stop_telling_lost(now);
         // Remembered device by device: a box that restarts before all were there again must not forget whom to ask.
         let asked: Vec<LedgerEvent> = self
             .mailboxes
@@ -144,6 +142,12 @@ impl Relay {
             self.append_ledger(event, effects);
         }
         self.append_ledger(LedgerEvent::Epoch(disk::Epoch { epoch: self.epoch }), effects);
+    }
+
+    /// Windows lost long ago are nobody's business any more.
+    pub(crate) fn stop_telling_lost(&mut self, now: Now) {
+        let unix_s = now.unix_ms / 1000;
+        self.lost_windows.retain(|&opened_at_s| opened_at_s.saturating_add(LOST_TOLD_FOR_S) > unix_s);
     }
 
     fn tell_lost(&mut self, windows: &[(u32, u64)], effects: &mut Effects) {

@@ -161,3 +161,30 @@ fn time_that_stands_still_or_jumps_far_does_no_harm() {
     let _ = activity.snapshot(Duration::ZERO);
     assert_eq!(activity.snapshot(Duration::MAX).seen[0].last_hour, 2);
 }
+
+#[test]
+fn the_worst_is_what_stands_furthest_above_its_usual_hour_not_what_is_most() {
+    let mut activity = Activity::new(at(0));
+    let now = at(30 * HOUR);
+    // 600 fetches are little more than a good hour of them; 200 wrong invitations are ten of theirs.
+    for _ in 0..600 {
+        activity.note(now, Kind::Fetch, place(1));
+    }
+    for _ in 0..200 {
+        activity.note(now, Kind::Join, place(2));
+    }
+    let kinds: Vec<Kind> = sentences(&activity.snapshot(now)).into_iter().map(|sentence| sentence.kind).collect();
+    assert_eq!(kinds, [Kind::Join, Kind::Fetch]);
+}
+
+#[test]
+fn a_few_wrong_invitations_are_a_good_hour() {
+    let mut activity = Activity::new(at(0));
+    let now = at(30 * HOUR);
+    for _ in 0..19 {
+        activity.note(now, Kind::Join, place(2));
+    }
+    assert_eq!(texts(&mut activity, now), [] as [&str; 0]);
+    activity.note(now, Kind::Join, place(2));
+    assert_eq!(texts(&mut activity, now).len(), 1);
+}

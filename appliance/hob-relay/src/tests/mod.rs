@@ -2,6 +2,7 @@
 
 mod admission;
 mod delivering;
+mod forgetting;
 mod model;
 mod storing;
 mod submitting;
@@ -35,6 +36,8 @@ pub(super) struct World {
     pub(super) answers: Vec<Answer>,
     pub(super) replies: Vec<(ConnId, crate::web::Reply)>,
     pub(super) ready: Vec<(ConnId, EnvelopeId)>,
+    /// Times that devices told, Unix milliseconds.
+    pub(super) told_times: Vec<u64>,
     pub(super) syncs_by_itself: bool,
     next_conn: u64,
     next_place: u32,
@@ -78,6 +81,7 @@ impl World {
             answers: Vec::new(),
             replies: Vec::new(),
             ready: Vec::new(),
+            told_times: Vec::new(),
             syncs_by_itself: true,
             next_conn: 0,
             next_place: 0,
@@ -108,7 +112,8 @@ impl World {
                 Effect::Answer { answer, .. } => self.answers.push(answer),
                 Effect::Replied { conn, reply } => self.replies.push((conn, reply)),
                 Effect::Ready { conn, id, .. } => self.ready.push((conn, id)),
-                Effect::Established { .. } | Effect::TimeTold { .. } => {}
+                Effect::TimeTold { unix_ms, .. } => self.told_times.push(unix_ms),
+                Effect::Established { .. } => {}
             }
         }
         if self.syncs_by_itself && !self.unsynced.is_empty() {
