@@ -7,8 +7,9 @@
 //!   keys/box.key, log.keys  see `keys`
 //!   log/clock               the clock's checkpoint, two slots
 //!   log/ledger/current      the manifest: which generation holds
-//!   log/ledger/7/           a generation: journal, mark, events/
-//!   log/windows/81/         a window: journal, mark, events/
+//!   log/ledger/7/           a generation: journal, events/
+//!   log/windows/81/         a window: journal, events/
+//!   log/marks/1f2e…         how much of a log was acknowledged, by its id
 //!   log/quarantine/80/      a damaged window, kept aside until its time is up
 //!   log/tmp/                folders that are being made
 //! ```
@@ -28,7 +29,7 @@ use crate::events::Indexer;
 use crate::files::{FileLayer, Held, Kind, RealFiles, write_whole};
 use crate::keys::{KeyEntry, KeyStore, KeyTable};
 use crate::ledger::{GenerationWriter, Ledger};
-use crate::mark::{Mark, MarkFile};
+use crate::mark::{self, Mark, MarkFile};
 use crate::record::Bytes16;
 use crate::window::{Bodies, End, Window, folder_of};
 use crate::{
@@ -100,6 +101,7 @@ pub(crate) struct Folders {
     pub(crate) windows: PathBuf,
     pub(crate) quarantine: PathBuf,
     pub(crate) temporary: PathBuf,
+    pub(crate) marks: PathBuf,
 }
 
 impl Folders {
@@ -112,6 +114,7 @@ impl Folders {
             windows: log.join("windows"),
             quarantine: log.join("quarantine"),
             temporary: log.join("tmp"),
+            marks: log.join("marks"),
             log,
         }
     }
@@ -384,7 +387,7 @@ impl DiskLog {
         self.files.remove(&folder).or_disk("remove a left-over", &folder)?;
         let temporary = self.folders.temporary.join(format!("window-{number}"));
         // Folder first, key second: a folder without a key is a left-over, a key without a folder would be a loss.
-        let mut window = Window::create(&self.files, &temporary, &folder, &entry, number)?;
+        let mut window = Window::create(&self.files, &temporary, &folder, &self.folders.marks, &entry, number)?;
         self.keys.change(|table| {
             table.next_window = number + 1;
             table.entries.push(entry);
@@ -474,6 +477,7 @@ impl DiskLog {
         if let Err(error) = self.files.remove(folder) {
             tracing::warn!(window = window.number, %error, "cannot remove a destroyed window's folder");
         }
+        window.journal.remove_mark();
     }
 
     fn compact_ledger(&mut self, now: Now) -> Result<CompactReport, LogError> {
@@ -516,6 +520,9 @@ impl DiskLog {
         self.keys.change(|table| table.entries.retain(|entry| !is_stale(entry.name, stale)))?;
         for log_id in log_ids {
             self.forget_events(log_id);
+            if let Err(error) = self.files.remove(&mark::path_of(&self.folders.marks, log_id)) {
+                tracing::debug!(%error, "cannot remove an old generation's mark; the next start does");
+            }
         }
         for generation in std::mem::take(&mut self.stale) {
             let folder = self.folders.generation(generation);
@@ -569,7 +576,8 @@ fn switch_to_new(
     let Whereabouts { folders, files, has_events } = place;
     let entry = KeyEntry::fresh(&**files, LogName::Ledger { generation }, now.box_time, now.unix_ms)?;
     let temporary = folders.temporary.join(format!("ledger-{generation}"));
-    let mut verified = GenerationWriter::write(files, &temporary, generation, entry, live, has_events)?.verify()?;
+    let mut verified =
+        GenerationWriter::write(files, &temporary, &folders.marks, generation, entry, live, has_events)?.verify()?;
     let folder = folders.generation(generation);
     files.remove(&folder).or_disk("remove a left-over", &folder)?;
     verified.settle(&**files, &folder)?;

@@ -11,7 +11,7 @@ use hob_protocol::planted;
 
 use crate::error::{LogError, OrDisk};
 use crate::files::{FileLayer, LogFile};
-use crate::mark::{Mark, MarkFile};
+use crate::mark::{self, Mark, MarkFile};
 use crate::record::{Bytes16, ChainPlace, GROUP_BYTES_MAX, Item, LogKeys, seal_group};
 
 /// The name of the file in a log's folder.
@@ -52,6 +52,7 @@ pub struct Journal {
     folder: PathBuf,
     file: Arc<dyn LogFile>,
     mark: MarkFile,
+    mark_path: PathBuf,
     log_id: Bytes16,
     /// What was written.
     end: End,
@@ -63,16 +64,18 @@ pub struct Journal {
 }
 
 impl Journal {
-    /// Makes an empty journal with its mark in a folder, synced. The folder itself is the caller's to sync.
+    /// Makes an empty journal in a folder, and its mark, synced. The folder itself is the caller's to sync.
     ///
     /// # Errors
     /// As the file system says.
-    pub fn create(files: &Arc<dyn FileLayer>, folder: &Path, log_id: Bytes16) -> Result<Self, LogError> {
+    pub fn create(files: &Arc<dyn FileLayer>, folder: &Path, marks: &Path, log_id: Bytes16) -> Result<Self, LogError> {
         let path = folder.join(FILE);
+        let mark_path = mark::path_of(marks, log_id);
         let make = || {
             let file = files.create(&path)?;
             file.sync_all()?;
-            let mark = MarkFile::create(&**files, folder, log_id)?;
+            let mark = MarkFile::create(&**files, &mark_path, log_id)?;
+            files.sync_folder(marks)?;
             Ok((file, mark))
         };
         let (file, mark) = make().or_disk("make a journal", &path)?;
@@ -81,6 +84,7 @@ impl Journal {
             folder: folder.to_path_buf(),
             file,
             mark,
+            mark_path,
             log_id,
             end: End::default(),
             good: End::default(),
@@ -91,25 +95,28 @@ impl Journal {
     }
 
     /// Goes on with a journal that was read and found good up to `end`; whatever lies behind is cut off, unless it is
-    /// kept aside: then nothing is changed.
+    /// kept aside: then nothing is changed, and what says so is made durable.
     ///
     /// # Errors
     /// As the file system says.
     pub fn resume(
         files: &Arc<dyn FileLayer>,
         folder: &Path,
+        marks: &Path,
         log_id: Bytes16,
         file: Arc<dyn LogFile>,
         end: End,
         is_aside: bool,
     ) -> Result<Self, LogError> {
         let path = folder.join(FILE);
-        let (mark, _) = MarkFile::open(&**files, folder, log_id).or_disk("open a mark", folder)?;
+        let mark_path = mark::path_of(marks, log_id);
+        let mark = open_mark(&**files, folder, marks, log_id).or_disk("open a mark", &mark_path)?;
         let mut this = Self {
             files: Arc::clone(files),
             folder: folder.to_path_buf(),
             file,
             mark,
+            mark_path,
             log_id,
             end,
             good: end,
@@ -118,6 +125,8 @@ impl Journal {
             buffer: Vec::new(),
         };
         if is_aside {
+            // After a kill they may be in the kernel's memory only, and a power cut would turn damage into a torn tail.
+            this.file.sync().and_then(|()| this.mark.sync()).or_disk("sync a damaged journal", &path)?;
             return Ok(this);
         }
         let bytes = this.file.len().or_disk("read a journal", &path)?;
@@ -269,7 +278,8 @@ impl Journal {
         }
         let path = self.folder.join(FILE);
         self.file = self.files.open(&path).or_disk("reopen a journal", &path)?;
-        let (mark, found) = MarkFile::open(&*self.files, &self.folder, self.log_id).or_disk("reopen a mark", &path)?;
+        let (mark, found) =
+            MarkFile::open(&*self.files, &self.mark_path, self.log_id).or_disk("reopen a mark", &path)?;
         let bytes = self.file.len().or_disk("reopen a journal", &path)?;
         let marked = found.unwrap_or_default();
         if bytes < self.good.bytes || marked.bytes > self.good.bytes || marked.records > self.good.next_sequence {
@@ -303,12 +313,34 @@ impl Journal {
         Ok(())
     }
 
+    /// Removes its mark: the log is gone.
+    pub fn remove_mark(&self) {
+        if let Err(error) = self.files.remove(&self.mark_path) {
+            tracing::debug!(%error, "cannot remove a mark; the next start does");
+        }
+    }
+
     fn cut(&mut self) -> std::io::Result<()> {
         self.file.set_len(self.end.bytes)?;
         self.file.sync_all()?;
         self.reserved = self.end.bytes;
         Ok(())
     }
+}
+
+/// Opens a log's mark. One that is not at its place is made anew, and begins with what the first boxes left in the folder.
+fn open_mark(files: &dyn FileLayer, folder: &Path, marks: &Path, log_id: Bytes16) -> std::io::Result<MarkFile> {
+    let path = mark::path_of(marks, log_id);
+    let is_there = files.kind(&path).is_some();
+    let earlier = mark::find(files, marks, folder, log_id);
+    let (mut mark, _) = MarkFile::open(files, &path, log_id)?;
+    if !is_there {
+        if let Some(earlier) = earlier {
+            mark.write(earlier)?;
+        }
+        files.sync_folder(marks)?;
+    }
+    Ok(mark)
 }
 
 /// How many of the items make the next group.

@@ -188,6 +188,7 @@ impl GenerationWriter {
     pub(crate) fn write(
         files: &Arc<dyn FileLayer>,
         temporary: &Path,
+        marks: &Path,
         generation: u64,
         entry: KeyEntry,
         live: Vec<Bytes>,
@@ -196,7 +197,7 @@ impl GenerationWriter {
         let doing = "write a generation of the ledger";
         files.remove(temporary).or_disk(doing, temporary)?;
         files.create_folder(temporary).or_disk(doing, temporary)?;
-        let mut journal = Journal::create(files, temporary, entry.log_id)?;
+        let mut journal = Journal::create(files, temporary, marks, entry.log_id)?;
         let items: Vec<Item<'_>> = live.iter().map(|event| Item { event, body: &[] }).collect();
         journal.append(&entry.keys(), &items, &mut Vec::new())?;
         journal.sync()?;

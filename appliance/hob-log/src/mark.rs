@@ -1,4 +1,5 @@
-//! The high-water mark: how much of a journal was acknowledged, told by a file of its own.
+//! The high-water mark: how much of a journal was acknowledged, told by a file of its own, `log/marks/<log id in hex>`:
+//! outside the log's folder, so that it also tells when that folder is replaced by an older copy of itself.
 //!
 //! Two slots 4 KiB apart take turns, so that a torn write spoils at most the newer one. A mark is written after the
 //! journal's sync and synced with the next commit's; so it may be one commit behind, and never ahead.
@@ -7,7 +8,7 @@
 //! || BLAKE3 of all that, cut (16)`, integers little-endian.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::files::{FileLayer, LogFile, read_exact_at};
@@ -17,8 +18,21 @@ const MAGIC: &[u8; 8] = b"hobmark1";
 const SLOT_BYTES: usize = 80;
 const APART: u64 = 4096;
 
-/// The name of the file in a log's folder.
+/// The name of the clock's file, which is one of these. The first boxes had a log's mark under it in the log's own folder.
 pub const FILE: &str = "mark";
+
+/// Where a log's mark lies.
+pub fn path_of(marks: &Path, log_id: Bytes16) -> PathBuf {
+    let name: String = log_id.iter().map(|byte| format!("{byte:02x}")).collect();
+    marks.join(name)
+}
+
+/// Reads a log's mark without changing anything: at its place, or where the first boxes had it.
+pub fn find(files: &dyn FileLayer, marks: &Path, log_folder: &Path, log_id: Bytes16) -> Option<Mark> {
+    let places = [path_of(marks, log_id), log_folder.join(FILE)];
+    let file = places.iter().find_map(|path| files.open(path).ok())?;
+    read(&*file, log_id).map(|(_, mark)| mark)
+}
 
 /// What was acknowledged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -45,8 +59,8 @@ impl MarkFile {
     ///
     /// # Errors
     /// As the file system says.
-    pub fn create(files: &dyn FileLayer, folder: &Path, log_id: Bytes16) -> io::Result<Self> {
-        let file = files.create(&folder.join(FILE))?;
+    pub fn create(files: &dyn FileLayer, path: &Path, log_id: Bytes16) -> io::Result<Self> {
+        let file = files.create(path)?;
         file.write_at(&[0; 2 * APART as usize], 0)?;
         let mut this = Self { file, log_id, turn: 0, unsynced: false };
         this.write(Mark::default())?;
@@ -59,15 +73,16 @@ impl MarkFile {
     ///
     /// # Errors
     /// As the file system says. A file that is not there is made anew.
-    pub fn open(files: &dyn FileLayer, folder: &Path, log_id: Bytes16) -> io::Result<(Self, Option<Mark>)> {
-        let file = match files.open(&folder.join(FILE)) {
+    pub fn open(files: &dyn FileLayer, path: &Path, log_id: Bytes16) -> io::Result<(Self, Option<Mark>)> {
+        let file = match files.open(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return Ok((Self::create(files, folder, log_id)?, None));
+                return Ok((Self::create(files, path, log_id)?, None));
             }
             other => other?,
         };
         let newest = read(&*file, log_id);
-        let this = Self { file, log_id, turn: newest.map_or(0, |(turn, _)| turn), unsynced: false };
+        // What an earlier run wrote may be in the kernel's memory only.
+        let this = Self { file, log_id, turn: newest.map_or(0, |(turn, _)| turn), unsynced: true };
         Ok((this, newest.map(|(_, mark)| mark)))
     }
 
@@ -145,20 +160,20 @@ mod tests {
     #[test]
     fn a_mark_survives_a_torn_write_of_the_next_one() {
         let folder = tempfile::tempdir().unwrap();
-        let mut marks = MarkFile::create(&RealFiles, folder.path(), [9; 16]).unwrap();
+        let mut marks = MarkFile::create(&RealFiles, &folder.path().join(FILE), [9; 16]).unwrap();
         marks.write(A).unwrap();
         marks.write(Mark { records: 4, ..A }).unwrap();
         let newest = (marks.turn % 2) * APART;
         marks.file.write_at(&[0xff; 40], newest).unwrap();
-        let (_, mark) = MarkFile::open(&RealFiles, folder.path(), [9; 16]).unwrap();
+        let (_, mark) = MarkFile::open(&RealFiles, &folder.path().join(FILE), [9; 16]).unwrap();
         assert_eq!(mark, Some(A));
     }
 
     #[test]
     fn a_mark_of_another_log_is_no_mark() {
         let folder = tempfile::tempdir().unwrap();
-        MarkFile::create(&RealFiles, folder.path(), [9; 16]).unwrap().write(A).unwrap();
-        let (_, mark) = MarkFile::open(&RealFiles, folder.path(), [8; 16]).unwrap();
+        MarkFile::create(&RealFiles, &folder.path().join(FILE), [9; 16]).unwrap().write(A).unwrap();
+        let (_, mark) = MarkFile::open(&RealFiles, &folder.path().join(FILE), [8; 16]).unwrap();
         assert_eq!(mark, None);
     }
 }

@@ -82,12 +82,14 @@ pub(crate) fn verdicts(
     for entry in entries {
         match entry.name {
             LogName::Ledger { generation } if holds.is_none_or(|holds| holds == generation) => {
-                verdicts.push(verify_ledger(files, &folders.generation(generation), entry));
+                verdicts.push(verify_ledger(files, (&folders.generation(generation), &folders.marks), entry));
             }
             // Another generation is what an interrupted switch left; the next start removes it.
             LogName::Ledger { .. } => {}
             LogName::Window { number } => verdicts.push(match folders.window(files, number) {
-                Some((folder, is_aside)) => verify_window(files, &folder, entry, (number, is_aside), depth),
+                Some((folder, is_aside)) => {
+                    verify_window(files, (&folder, &folders.marks), entry, (number, is_aside), depth)
+                }
                 None => missing(entry.name),
             }),
         }
@@ -106,17 +108,21 @@ fn missing(log: LogName) -> LogVerdict {
     }
 }
 
-fn walk(files: &dyn FileLayer, folder: &Path, entry: &KeyEntry, sink: &mut dyn FnMut(Found<'_>)) -> Option<Scan> {
+fn walk(
+    files: &dyn FileLayer,
+    (folder, marks): (&Path, &Path),
+    entry: &KeyEntry,
+    sink: &mut dyn FnMut(Found<'_>),
+) -> Option<Scan> {
     let file = files.open(&folder.join(JOURNAL_FILE)).ok()?;
-    let mark = files.open(&folder.join(mark::FILE)).ok();
-    let marked = mark.and_then(|file| mark::read(&*file, entry.log_id)).map(|(_, mark)| mark);
+    let marked = mark::find(files, marks, folder, entry.log_id);
     // Nothing comes from sled here: opening it would change its folder.
     Some(scan(&*file, &entry.keys(), marked, &mut |_| None, false, sink))
 }
 
-fn verify_ledger(files: &dyn FileLayer, folder: &Path, entry: &KeyEntry) -> LogVerdict {
+fn verify_ledger(files: &dyn FileLayer, places: (&Path, &Path), entry: &KeyEntry) -> LogVerdict {
     let mut fold = Fold::default();
-    let Some(found) = walk(files, folder, entry, &mut |found| fold.take_in(&found)) else {
+    let Some(found) = walk(files, places, entry, &mut |found| fold.take_in(&found)) else {
         return missing(entry.name);
     };
     let mut verdict = LogVerdict {
@@ -136,18 +142,18 @@ fn verify_ledger(files: &dyn FileLayer, folder: &Path, entry: &KeyEntry) -> LogV
 
 fn verify_window(
     files: &dyn FileLayer,
-    folder: &Path,
+    places: (&Path, &Path),
     entry: &KeyEntry,
     (number, is_aside): (u32, bool),
     depth: Depth,
 ) -> LogVerdict {
     let mut reader = WindowReader::new(number);
     let mut records = 0;
-    let found = walk(files, folder, entry, &mut |found| {
+    let found = walk(files, places, entry, &mut |found| {
         records += found.records.len() as u64;
         reader.take_in(&found);
     });
-    let (Some(found), Ok(file)) = (found, files.open(&folder.join(JOURNAL_FILE))) else {
+    let (Some(found), Ok(file)) = (found, files.open(&places.0.join(JOURNAL_FILE))) else {
         return missing(entry.name);
     };
     let content = reader.finish(&*file, &entry.keys(), depth == Depth::Bodies);

@@ -96,13 +96,14 @@ impl Window {
         files: &Arc<dyn FileLayer>,
         temporary: &Path,
         folder: &Path,
+        marks: &Path,
         entry: &KeyEntry,
         number: u32,
     ) -> Result<Self, LogError> {
         let doing = "make a window's folder";
         files.remove(temporary).or_disk(doing, temporary)?;
         files.create_folder(&temporary.join(EVENTS_FOLDER)).or_disk(doing, temporary)?;
-        let mut journal = Journal::create(files, temporary, entry.log_id)?;
+        let mut journal = Journal::create(files, temporary, marks, entry.log_id)?;
         move_complete(&**files, temporary, folder).or_disk(doing, folder)?;
         journal.moved_to(folder);
         Ok(Self::new(entry, number, journal))

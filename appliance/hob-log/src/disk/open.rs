@@ -167,7 +167,7 @@ fn open_keys(files: &Arc<dyn FileLayer>, folders: &Folders) -> Result<KeyStore, 
 
 fn make_folders(files: &dyn FileLayer, folders: &Folders) -> Result<(), LogError> {
     let make = || {
-        for folder in [&folders.ledger, &folders.windows, &folders.quarantine, &folders.temporary] {
+        for folder in [&folders.ledger, &folders.windows, &folders.quarantine, &folders.temporary, &folders.marks] {
             files.create_folder(folder)?;
             files.sync_folder(folder)?;
         }
@@ -204,7 +204,7 @@ fn open_clock(
 ) -> Result<(MarkFile, Option<Checkpoint>), LogError> {
     let folder = folders.log.join("clock");
     let opened = files.create_folder(&folder).and_then(|()| {
-        let opened = MarkFile::open(files, &folder, clock_id(keys.box_key()))?;
+        let opened = MarkFile::open(files, &folder.join(mark::FILE), clock_id(keys.box_key()))?;
         files.sync_folder(&folder)?;
         files.sync_folder(&folders.log)?;
         Ok(opened)
@@ -273,6 +273,7 @@ impl Opening {
                 }
             }
         }
+        self.remove_left_over_marks()?;
         let files = &*self.options.files;
         let gone: Vec<(u32, KeyEntry)> =
             entries.into_iter().filter(|(number, _)| self.folders.window(files, *number).is_none()).collect();
@@ -286,6 +287,18 @@ impl Opening {
         }
         if !gone.is_empty() {
             self.drop_keys(&gone.iter().map(|(number, _)| *number).collect::<Vec<_>>())?;
+        }
+        Ok(())
+    }
+
+    fn remove_left_over_marks(&mut self) -> Result<(), LogError> {
+        let marks = &self.folders.marks;
+        let entries = self.keys.table().entries.iter();
+        let known: Vec<_> = entries.map(|entry| mark::path_of(marks, entry.log_id)).collect();
+        for path in self.options.files.list(marks).or_disk("list a folder", marks)? {
+            if !known.contains(&path) {
+                self.remove(&path)?;
+            }
         }
         Ok(())
     }
@@ -307,8 +320,7 @@ impl Opening {
             other => other,
         };
         let file = file.or_disk("open the ledger", &path)?;
-        let mark = files.open(&folder.join(mark::FILE)).ok();
-        let marked = mark.and_then(|file| mark::read(&*file, entry.log_id)).map(|(_, mark)| mark);
+        let marked = mark::find(&*files, &self.folders.marks, &folder, entry.log_id);
         let mut fold = Fold::default();
         let found = {
             // Opened only when it is needed: a ledger that is whole does not wait for sled.
@@ -331,7 +343,7 @@ impl Opening {
             self.drop_other_generations(generation + 1)?;
             return Ok((restored, events));
         }
-        let journal = Journal::resume(&files, &folder, entry.log_id, file, found.end, false)?;
+        let journal = Journal::resume(&files, &folder, &self.folders.marks, entry.log_id, file, found.end, false)?;
         Ok((Ledger::new(&entry, generation, journal, &live, records), events))
     }
 
@@ -430,8 +442,7 @@ impl Opening {
         let path = folder.join(JOURNAL_FILE);
         // A journal that is gone is an empty one, and the mark knows how many records it had.
         let file = files.open(&path).or_else(|_| files.create(&path)).ok()?;
-        let mark = files.open(&folder.join(mark::FILE)).ok();
-        let marked = mark.and_then(|file| mark::read(&*file, entry.log_id)).map(|(_, mark)| mark);
+        let marked = mark::find(&**files, &self.folders.marks, &folder, entry.log_id);
         let keys = entry.keys();
         let mut reader = WindowReader::new(number);
         let mut sled: Option<Option<Events>> = None;
@@ -459,8 +470,15 @@ impl Opening {
             }
             let content = std::mem::take(&mut read.content);
             let files = &self.options.files;
-            let journal =
-                Journal::resume(files, &read.folder, read.entry.log_id, read.file, read.scan.end, read.is_aside)?;
+            let journal = Journal::resume(
+                files,
+                &read.folder,
+                &self.folders.marks,
+                read.entry.log_id,
+                read.file,
+                read.scan.end,
+                read.is_aside,
+            )?;
             let mut window = Window::new(&read.entry, read.number, journal);
             window.remember(&content.pending, content.accepted);
             if read.is_aside {

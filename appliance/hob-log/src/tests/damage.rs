@@ -196,6 +196,72 @@ fn an_older_copy_of_a_journal_is_found_by_the_mark() {
 }
 
 #[test]
+fn a_windows_folder_that_is_replaced_by_an_older_copy_of_itself_is_found_by_the_mark() {
+    let folder = tempfile::tempdir().unwrap();
+    let window = folder.path().join("log/windows/1");
+    let mut log = open(folder.path(), at(0)).log;
+    keep(&mut log, 1, at(0));
+    log.close().unwrap();
+    drop(log);
+    let older = tempfile::tempdir().unwrap();
+    copy_folder(&window, older.path());
+    let mut log = open(folder.path(), at(1)).log;
+    keep(&mut log, 2, at(1));
+    log.close().unwrap();
+    drop(log);
+    std::fs::remove_dir_all(&window).unwrap();
+    copy_folder(older.path(), &window);
+    assert_eq!(verify(folder.path()).unwrap().iter().filter(|verdict| verdict.is_damaged()).count(), 1);
+    let opened = open(folder.path(), at(2));
+    assert_eq!(opened.lost_windows.iter().map(|lost| lost.lost_records).collect::<Vec<_>>(), [Some(1)]);
+    assert_eq!(ids(&opened), [id(1)], "what is there is served");
+}
+
+#[test]
+fn a_box_whose_marks_still_lie_in_its_logs_folders_loses_nothing_and_moves_them() {
+    let stopped = Stopped::new();
+    let marks = std::fs::read_dir(stopped.path("log/marks")).unwrap().flatten().map(|entry| entry.path());
+    let box_key = crate::keys::BoxKey::load(&crate::files::RealFiles, &stopped.path("keys"), false).unwrap();
+    let table = crate::keys::KeyStore::peek(&crate::files::RealFiles, &stopped.path("keys"), &box_key).unwrap();
+    for path in marks {
+        let entry =
+            table.entries.iter().find(|entry| crate::mark::path_of(&stopped.path("log/marks"), entry.log_id) == path);
+        let folder = match entry.unwrap().name {
+            crate::LogName::Ledger { generation } => format!("log/ledger/{generation}/mark"),
+            crate::LogName::Window { number } => format!("log/windows/{number}/mark"),
+        };
+        std::fs::rename(path, stopped.path(&folder)).unwrap();
+    }
+    std::fs::remove_dir(stopped.path("log/marks")).unwrap();
+    let shortened = stopped.journal()[..stopped.groups()[2].1].to_vec();
+    assert_damage_is_told(stopped.with_journal(&shortened).path(), "shortened, with the mark in its folder");
+    let opened = open(stopped.folder.path(), at(63));
+    assert_eq!((opened.pending.len(), opened.lost_windows.len()), (5, 0));
+    drop(opened);
+    assert_eq!(std::fs::read_dir(stopped.path("log/marks")).unwrap().count(), 4);
+    std::fs::write(stopped.path(JOURNAL), &shortened).unwrap();
+    std::fs::remove_file(stopped.path("log/windows/2/mark")).unwrap();
+    std::fs::remove_dir_all(stopped.path("log/windows/2/events")).unwrap();
+    assert_eq!(open(stopped.folder.path(), at(64)).lost_windows.len(), 1, "the one that was moved tells too");
+}
+
+#[test]
+fn what_was_found_damaged_after_a_kill_is_synced_so_that_a_power_cut_does_not_make_a_torn_tail_of_it() {
+    let stopped = Stopped::new();
+    let mut bytes = stopped.journal();
+    let last = bytes.len() - 1;
+    bytes[last] ^= 1;
+    let copy = stopped.with_journal(&bytes);
+    let disk = recording::Recording::default();
+    let opened = try_open(copy.path(), Some(disk.layer()), at(63)).unwrap();
+    assert_eq!(opened.lost_windows.len(), 1);
+    let aside = disk.ops().iter().position(|op| op.what == "rename" && op.to.ends_with("quarantine/2")).unwrap();
+    let behind = disk.told().split_off(aside);
+    let position = |what: &str| behind.iter().position(|op| op == what).unwrap_or_else(|| panic!("{what}: {behind:?}"));
+    assert!(position("sync journal") < position("sync mark"), "{behind:?}");
+}
+
+#[test]
 fn a_torn_tail_is_cut_and_counted_and_is_no_damage() {
     let folder = tempfile::tempdir().unwrap();
     let mut log = open(folder.path(), at(0)).log;

@@ -52,7 +52,11 @@ impl Recording {
 
     /// Operations on files and folders, as "what name", in order.
     pub(super) fn told(&self) -> Vec<String> {
-        let name = |path: &Path| path.file_name().unwrap().to_string_lossy().into_owned();
+        let name = |path: &Path| match path.parent().is_some_and(|parent| parent.ends_with("marks")) {
+            // Marks go by their log's random id.
+            true => "mark".to_owned(),
+            false => path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned(),
+        };
         self.ops().iter().map(|op| format!("{} {}", op.what, name(&op.path))).collect()
     }
 
