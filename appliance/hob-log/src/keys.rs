@@ -326,8 +326,9 @@ impl KeyStore {
             if self.file.links()? == 0 {
                 return Err(io::ErrorKind::NotFound.into());
             }
-            for number in [1 - self.newest, self.newest] {
-                if planted!("key-slot-not-overwritten") && number == 0 && turn > 1 {
+            let old = self.newest;
+            for number in [1 - old, old] {
+                if planted!("key-slot-not-overwritten") && number == old {
                     continue;
                 }
                 let slot = slot_bytes(&*self.files, &self.box_key, turn, &table)?;

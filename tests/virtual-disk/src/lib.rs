@@ -14,11 +14,13 @@
 //! - [`cut`]: what is left after the power went.
 //! - [`fault`]: operations that fail.
 //! - `layer`: the disk as the log sees it.
+//! - [`life`]: the log's life on it, watched by an oracle.
 
 mod content;
 pub mod cut;
 pub mod fault;
 mod layer;
+pub mod life;
 #[cfg(test)]
 mod tests;
 mod tree;
