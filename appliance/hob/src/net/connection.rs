@@ -26,6 +26,10 @@ const FRAMES_AT_ONCE: usize = 64;
 /// How long a connection may take to read what is written to it.
 const SLOW_AFTER: Duration = Duration::from_secs(30);
 
+/// How long a goodbye may take to be written, and after it the other side to read it and close.
+const GOODBYE_WITHIN: Duration = Duration::from_secs(5);
+const LINGER_FOR: Duration = Duration::from_secs(2);
+
 /// Written in one go; a longer queue is written in pieces of about this size.
 const WRITE_BYTES: usize = 64 << 10;
 
@@ -48,7 +52,7 @@ pub async fn run<S: AsyncRead + AsyncWrite + Unpin>(
 ) {
     let conn = engine.next_conn();
     // Until this connection ends, goodbyes are waited for.
-    let _alive = engine.alive();
+    let alive = engine.alive();
     let outbox = Arc::new(Outbox::default());
     if engine.opened(conn, Arc::clone(&outbox), exporter, signature).await.is_err() {
         return;
@@ -58,7 +62,11 @@ pub async fn run<S: AsyncRead + AsyncWrite + Unpin>(
     engine.closed(conn).await;
     if let End::Close(code) = end {
         // Whoever does not read is not waited for.
-        let _ = tokio::time::timeout(Duration::from_secs(5), socket.close(code)).await;
+        let said = tokio::time::timeout(GOODBYE_WITHIN, socket.close(code)).await;
+        drop(alive);
+        if said.is_ok() {
+            let _ = tokio::time::timeout(LINGER_FOR, socket.linger()).await;
+        }
     }
 }
 
@@ -112,13 +120,15 @@ async fn read<S: AsyncRead + AsyncWrite + Unpin>(
         match next {
             Ok(Some(Message::Binary(bytes))) => frames.push(decode(bytes)),
             Ok(Some(Message::Ping(payload))) => put_pong(&mut pongs, &payload),
+            Ok(Some(Message::Goodbye(code))) => break Err(End::Close(code)),
             Ok(Some(Message::Closed)) => break Err(End::Close(1000)),
             Ok(None) => break Ok(()),
             Err(SocketError::Io(_)) => break Err(End::Gone),
             Err(error @ (SocketError::TooLarge { .. } | SocketError::Text)) => {
-                frames.push(Err(FrameError { code: Code::TooLarge, request: 0, why: error.to_string() }));
+                let code = if matches!(error, SocketError::Text) { Code::BadFrame } else { Code::TooLarge };
+                frames.push(Err(FrameError { code, request: 0, why: error.to_string() }));
                 // Told from here: the engine's answer would find the connection closed.
-                let refused = Refused::finally(Code::TooLarge);
+                let refused = Refused::finally(code);
                 ServerFrame::refusal(0, refused).encode_into(&mut pongs, put_binary_header);
                 break Err(End::Close(error.close_code()));
             }

@@ -21,7 +21,9 @@ pub enum Message {
     Binary(Bytes),
     /// A ping, to be answered with its payload.
     Ping(Bytes),
-    /// The other side says goodbye, or is gone.
+    /// The other side says goodbye, with the code to answer with.
+    Goodbye(u16),
+    /// The other side is gone.
     Closed,
 }
 
@@ -37,6 +39,9 @@ pub enum SocketError {
     /// A text message: frames are binary.
     #[error("a text message came where binary ones belong")]
     Text,
+    /// A goodbye whose reason is no text.
+    #[error("the reason of a goodbye is not UTF-8")]
+    BadReason,
     /// A message larger than any frame.
     #[error("a message of {got_bytes} bytes came, more than {max_bytes}")]
     TooLarge {
@@ -56,6 +61,7 @@ impl SocketError {
         match self {
             Self::Protocol { .. } => CloseCode::Protocol.into(),
             Self::Text => CloseCode::Unsupported.into(),
+            Self::BadReason => CloseCode::Invalid.into(),
             Self::TooLarge { .. } => CloseCode::Size.into(),
             Self::Io(_) => CloseCode::Abnormal.into(),
         }
@@ -77,6 +83,9 @@ pub struct WebSocket<S> {
 
 /// Read at once: enough for an envelope of the smallest size and its wrapping.
 const READ_BYTES: usize = 4096;
+
+/// What is read of one who was told goodbye: some of the largest messages.
+const LINGER_BYTES_MAX: usize = 4 << 20;
 
 impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// Takes over after the upgrade. `read_ahead` is what was read behind the request.
@@ -116,7 +125,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         self.stream.flush().await
     }
 
-    /// Says goodbye and closes the stream.
+    /// Says goodbye and writes no more.
     pub async fn close(&mut self, code: u16) {
         let mut frame = Vec::new();
         put_header(&mut frame, OpCode::Control(Control::Close), 2);
@@ -124,6 +133,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         // The other side may be gone already: then there is nobody to say goodbye to.
         if self.write(&frame).await.is_ok() {
             let _ = self.stream.shutdown().await;
+        }
+    }
+
+    /// Lets go of what the other side still sends, until it has read the goodbye and closes too. A connection that ends
+    /// over unread bytes is reset (RFC 1122, section 4.2.2.13), and takes what was said last with it.
+    pub async fn linger(&mut self) {
+        let mut bytes = [0; READ_BYTES];
+        let mut left = LINGER_BYTES_MAX;
+        while left > 0 {
+            match tokio::io::AsyncReadExt::read(&mut self.stream, &mut bytes).await {
+                Ok(read @ 1..) => left = left.saturating_sub(read),
+                Ok(0) | Err(_) => return,
+            }
         }
     }
 
@@ -218,10 +240,24 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
             OpCode::Data(_) => Err(SocketError::Text),
             OpCode::Control(Control::Ping) => Ok(Some(Message::Ping(payload.freeze()))),
             OpCode::Control(Control::Pong) => Ok(None),
-            OpCode::Control(Control::Close) => Ok(Some(Message::Closed)),
+            OpCode::Control(Control::Close) => goodbye(&payload).map(Some),
             OpCode::Control(_) => Err(SocketError::Protocol { why: "an opcode that is not defined (section 5.2)" }),
         }
     }
+}
+
+/// Reads the body of a close frame (RFC 6455, sections 5.5.1 and 7.4).
+fn goodbye(payload: &[u8]) -> Result<Message, SocketError> {
+    let Some((code, reason)) = payload.split_first_chunk() else {
+        let why = "a goodbye of one byte (section 5.5.1)";
+        return if payload.is_empty() { Ok(Message::Goodbye(1000)) } else { Err(SocketError::Protocol { why }) };
+    };
+    let code = CloseCode::from(u16::from_be_bytes(*code));
+    if !code.is_allowed() {
+        return Err(SocketError::Protocol { why: "a closing code that nobody may send (section 7.4)" });
+    }
+    std::str::from_utf8(reason).map_err(|_| SocketError::BadReason)?;
+    Ok(Message::Goodbye(code.into()))
 }
 
 /// XOR with the mask (RFC 6455, section 5.3), eight bytes at a time.
@@ -257,108 +293,4 @@ pub fn put_pong(out: &mut Vec<u8>, payload: &[u8]) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn frame(opcode: OpCode, is_final: bool, payload: &[u8]) -> Vec<u8> {
-        let mask = [1, 2, 3, 4];
-        let mut bytes = Vec::new();
-        FrameHeader { is_final, opcode, mask: Some(mask), ..FrameHeader::default() }
-            .format(payload.len() as u64, &mut bytes)
-            .unwrap();
-        let mut payload = payload.to_vec();
-        unmask(&mut payload, mask);
-        bytes.extend(payload);
-        bytes
-    }
-
-    const BINARY: OpCode = OpCode::Data(Data::Binary);
-
-    async fn read_all(bytes: &[u8], max: usize) -> Result<Vec<Message>, SocketError> {
-        let (mut client, server) = tokio::io::duplex(1 << 20);
-        client.write_all(bytes).await.unwrap();
-        drop(client);
-        let mut socket = WebSocket::new(server, &[], max);
-        let mut messages = Vec::new();
-        loop {
-            match socket.next().await? {
-                Message::Closed => return Ok(messages),
-                message => messages.push(message),
-            }
-        }
-    }
-
-    #[tokio::test]
-    async fn messages_arrive_whole_whatever_their_size_and_nothing_is_held_after_them() {
-        for size in [0, 1, 7, 125, 126, 4095, 4096, 65_535, 65_536, 66_000] {
-            let payload: Vec<u8> = (0..size).map(|i| (i % 251) as u8).collect();
-            let (mut client, server) = tokio::io::duplex(1000);
-            let bytes = frame(BINARY, true, &payload);
-            let writing = tokio::spawn(async move { client.write_all(&bytes).await });
-            let mut socket = WebSocket::new(server, &[], 70_000);
-            assert_eq!(socket.next().await.unwrap(), Message::Binary(payload.into()));
-            assert_eq!(socket.input.capacity(), 0, "{size} bytes leave no buffer behind");
-            writing.await.unwrap().unwrap();
-        }
-    }
-
-    #[tokio::test]
-    async fn a_ping_between_fragments_is_answered_and_the_message_still_comes_whole() {
-        let mut bytes = frame(BINARY, false, b"one ");
-        bytes.extend(frame(OpCode::Control(Control::Ping), true, b"!"));
-        bytes.extend(frame(OpCode::Data(Data::Continue), true, b"message"));
-        let messages = read_all(&bytes, 100).await.unwrap();
-        assert_eq!(messages, [Message::Ping("!".into()), Message::Binary("one message".into())]);
-    }
-
-    #[tokio::test]
-    async fn a_length_of_four_gigabytes_is_refused_before_anything_is_allocated() {
-        let mut bytes = vec![0x82, 0xff];
-        bytes.extend((4u64 << 30).to_be_bytes());
-        bytes.extend([0; 4]);
-        let error = read_all(&bytes, 65_000).await.unwrap_err();
-        assert!(matches!(error, SocketError::TooLarge { got_bytes: 4_294_967_296, .. }), "{error}");
-    }
-
-    #[tokio::test]
-    async fn fragments_cannot_add_up_to_more_than_a_message_may_have() {
-        let mut bytes = frame(BINARY, false, &[0; 60]);
-        bytes.extend(frame(OpCode::Data(Data::Continue), true, &[0; 60]));
-        assert!(matches!(read_all(&bytes, 100).await, Err(SocketError::TooLarge { got_bytes: 120, .. })));
-    }
-
-    #[tokio::test]
-    async fn what_rfc_6455_forbids_is_refused() {
-        let unmasked = [0x82, 0x01, 0x00];
-        let reserved = {
-            let mut bytes = frame(BINARY, true, b"x");
-            bytes[0] |= 0x40;
-            bytes
-        };
-        let long_ping = frame(OpCode::Control(Control::Ping), true, &[0; 126]);
-        let stray = frame(OpCode::Data(Data::Continue), true, b"x");
-        let unknown = {
-            let mut bytes = frame(BINARY, true, b"x");
-            bytes[0] = 0x83;
-            bytes
-        };
-        let nested = {
-            let mut bytes = frame(BINARY, false, b"x");
-            bytes.extend(frame(BINARY, true, b"y"));
-            bytes
-        };
-        for bytes in [&unmasked[..], &reserved, &long_ping, &stray, &unknown, &nested] {
-            assert!(matches!(read_all(bytes, 1000).await, Err(SocketError::Protocol { .. })), "{bytes:?}");
-        }
-        let text = frame(OpCode::Data(Data::Text), true, b"hello");
-        assert!(matches!(read_all(&text, 1000).await, Err(SocketError::Text)));
-    }
-
-    #[tokio::test]
-    async fn a_message_cut_at_any_byte_is_no_message() {
-        let whole = frame(BINARY, true, &[7; 300]);
-        for end in 0..whole.len() {
-            assert_eq!(read_all(&whole[..end], 1000).await.unwrap(), [], "cut at {end}");
-        }
-    }
-}
+mod tests;
