@@ -94,6 +94,7 @@ async fn http_that_is_no_upgrade_gets_a_clear_answer() {
     let requests = [
         ("GET /v1/socket HTTP/1.1\r\n".to_owned(), "426"),
         (format!("GET /v1/socket HTTP/1.1\r\n{upgrade}"), "400"),
+        (format!("GET /v1/socket HTTP/1.1\r\n{upgrade}Sec-WebSocket-Key: !!!!!!!!!!!!!!!!!!!!!!==\r\n"), "400"),
         (format!("GET /v1/socket HTTP/1.1\r\n{upgrade}{key}Sec-WebSocket-Protocol: other\r\n"), "400"),
         (format!("POST /v1/socket HTTP/1.1\r\n{upgrade}{key}Content-Length: 0\r\n"), "405"),
         ("GET /etc/passwd HTTP/1.1\r\n".to_owned(), "404"),
@@ -109,6 +110,45 @@ async fn http_that_is_no_upgrade_gets_a_clear_answer() {
         let answer = String::from_utf8_lossy(&read_to_end(&mut stream).await).into_owned();
         let first = request.lines().next().unwrap();
         assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{first}: {answer}");
+    }
+    hob.assert_well();
+}
+
+#[tokio::test]
+async fn a_host_that_is_missing_twice_there_or_none_is_refused() {
+    let mut hob = HobBox::fresh();
+    let cases = [
+        ("", "400"),
+        ("Host: hob\r\nHost: hob\r\n", "400"),
+        ("Host: a b\r\n", "400"),
+        ("Host: ada@hob\r\n", "400"),
+        ("Host: hob:port\r\n", "400"),
+        ("Host: hob/join\r\n", "400"),
+        ("Host:\r\n", "200"),
+        ("Host: hob:8443\r\n", "200"),
+        ("Host: [::1]\r\n", "200"),
+    ];
+    for (host, status) in cases {
+        let mut stream = handshake(hob.address).await.unwrap();
+        let request = format!("GET /join HTTP/1.1\r\n{host}Connection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let answer = String::from_utf8_lossy(&read_to_end(&mut stream).await).into_owned();
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{host:?}: {answer}");
+    }
+    hob.assert_well();
+}
+
+#[tokio::test]
+async fn a_body_that_could_be_read_in_two_ways_is_refused_and_nothing_behind_it_is_a_request() {
+    let mut hob = HobBox::fresh();
+    let codings = ["identity, chunked, chunked", "gzip, chunked", "xchunked", "chunked\r\nTransfer-Encoding: chunked"];
+    for coding in codings {
+        let mut stream = handshake(hob.address).await.unwrap();
+        let head = "POST /v1/auth/login HTTP/1.1\r\nHost: hob\r\nContent-Type: application/json\r\nTransfer-Encoding: ";
+        let behind = "0\r\n\r\nGET /join HTTP/1.1\r\nHost: hob\r\nConnection: close\r\n\r\n";
+        stream.write_all(format!("{head}{coding}\r\n\r\n{behind}").as_bytes()).await.unwrap();
+        let answer = String::from_utf8_lossy(&read_to_end(&mut stream).await).into_owned();
+        assert!(answer.starts_with("HTTP/1.1 400 ") && !answer.contains("HTTP/1.1 200"), "{coding}: {answer}");
     }
     hob.assert_well();
 }

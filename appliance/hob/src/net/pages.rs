@@ -2,7 +2,9 @@
 
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
+use axum::http::uri::Authority;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, Version, header};
+use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use hob_protocol::limits::{FRAME_BYTES_MAX, SUBPROTOCOL};
@@ -30,6 +32,7 @@ pub fn router(engine: Engine, api: Api) -> Router {
         .with_state(engine)
         .merge(api::router(api))
         .fallback(nothing_here)
+        .layer(from_fn(clear_head))
 }
 
 /// What to do with an invitation, for somebody who opened its link in a browser.
@@ -59,7 +62,7 @@ async fn nothing_here(uri: Uri) -> Response {
 async fn socket(State(engine): State<Engine>, mut request: Request) -> Response {
     let key = match check_upgrade(request.headers()) {
         Ok(key) => key,
-        Err((status, why)) => return (status, [(header::SEC_WEBSOCKET_VERSION, "13")], why).into_response(),
+        Err((status, why)) => return no_upgrade(status, why),
     };
     let chosen = offers_subprotocol(request.headers());
     let handshake = request.extensions().get::<Handshake>().cloned();
@@ -85,6 +88,16 @@ async fn socket(State(engine): State<Engine>, mut request: Request) -> Response 
     }
     if chosen {
         headers.insert(header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(SUBPROTOCOL));
+    }
+    response
+}
+
+fn no_upgrade(status: StatusCode, why: &'static str) -> Response {
+    let mut response = (status, [(header::SEC_WEBSOCKET_VERSION, "13")], why).into_response();
+    if status == StatusCode::UPGRADE_REQUIRED {
+        // RFC 9110, sections 15.5.22 and 7.8.
+        response.headers_mut().insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
     }
     response
 }
@@ -116,8 +129,57 @@ fn check_upgrade(headers: &HeaderMap) -> Result<HeaderValue, (StatusCode, &'stat
     if headers.contains_key(header::SEC_WEBSOCKET_PROTOCOL) && !offers_subprotocol(headers) {
         return Err((StatusCode::BAD_REQUEST, "the subprotocol hob.v1 is spoken here\n"));
     }
-    let key = headers.get(header::SEC_WEBSOCKET_KEY).filter(|key| key.len() == 24);
-    key.cloned().ok_or((StatusCode::BAD_REQUEST, "Sec-WebSocket-Key is missing or no key\n"))
+    let mut keys = headers.get_all(header::SEC_WEBSOCKET_KEY).iter();
+    match (keys.next(), keys.next()) {
+        (Some(key), None) if is_key(key) => Ok(key.clone()),
+        _ => Err((StatusCode::BAD_REQUEST, "Sec-WebSocket-Key is missing or no key\n")),
+    }
+}
+
+/// 16 bytes in base64 (RFC 6455, section 4.1).
+fn is_key(key: &HeaderValue) -> bool {
+    data_encoding::BASE64.decode(key.as_bytes()).is_ok_and(|nonce| nonce.len() == 16)
+}
+
+/// What a request means must be clear: what lies between us and a client must not read another one, or two.
+async fn clear_head(request: Request, next: Next) -> Response {
+    if !names_one_host(&request) {
+        return api::unclear("one Host header with a name or address belongs there");
+    }
+    if !body_has_one_reading(request.headers()) {
+        return api::unclear("the only Transfer-Encoding here is: chunked");
+    }
+    next.run(request).await
+}
+
+/// RFC 9112, section 3.2.
+fn names_one_host(request: &Request) -> bool {
+    let mut hosts = request.headers().get_all(header::HOST).iter();
+    match (hosts.next(), hosts.next()) {
+        (None, None) => request.version() < Version::HTTP_11,
+        (Some(host), None) => host.to_str().is_ok_and(is_host),
+        _ => false,
+    }
+}
+
+/// RFC 9112, section 6.1.
+fn body_has_one_reading(headers: &HeaderMap) -> bool {
+    let mut codings = headers.get_all(header::TRANSFER_ENCODING).iter();
+    match (codings.next(), codings.next()) {
+        (None, None) => true,
+        (Some(coding), None) => coding.as_bytes().trim_ascii().eq_ignore_ascii_case(b"chunked"),
+        _ => false,
+    }
+}
+
+fn is_host(host: &str) -> bool {
+    let port_is_number = |authority: &Authority| {
+        authority.as_str().ends_with(']') || {
+            let port = authority.as_str().rsplit_once(':').map_or("", |(_, port)| port);
+            port.bytes().all(|digit| digit.is_ascii_digit())
+        }
+    };
+    host.is_empty() || host.parse().is_ok_and(|host: Authority| !host.as_str().contains('@') && port_is_number(&host))
 }
 
 fn offers_subprotocol(headers: &HeaderMap) -> bool {

@@ -124,3 +124,8 @@ pub async fn wrong_method() -> Response {
 pub fn no_such_path() -> Response {
     Problem::of(Code::UnknownFrame, "nothing is at this path; /v1/openapi.json lists what there is").into_response()
 }
+
+/// A request that others might read otherwise.
+pub fn unclear(why: &str) -> Response {
+    Problem::of(Code::BadFrame, why).and_close().into_response()
+}
