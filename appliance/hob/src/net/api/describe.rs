@@ -1,7 +1,11 @@
 //! The OpenAPI document: made from the operations themselves, so that it cannot say anything else than they do.
 
+use std::sync::LazyLock;
+
 use axum::Json;
+use axum::http::header;
 use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{Components, OpenApi as Document};
 use utoipa::{Modify, OpenApi};
@@ -69,8 +73,12 @@ pub fn operations() -> OpenApiRouter<Api> {
 #[utoipa::path(get, path = "/v1/openapi.json", tag = "box",
     responses((status = OK, description = "OpenAPI 3.1", content_type = "application/json", body = serde_json::Value)))]
 async fn openapi() -> Response {
-    let (_, document) = operations().split_for_parts();
-    Json(document).into_response()
+    // It never changes, and making it takes longer than anything else that a stranger may ask for.
+    static DOCUMENT: LazyLock<Bytes> = LazyLock::new(|| {
+        let (_, document) = operations().split_for_parts();
+        serde_json::to_vec(&document).unwrap_or_default().into()
+    });
+    ([(header::CONTENT_TYPE, "application/json")], DOCUMENT.clone()).into_response()
 }
 
 /// All problems with their codes
