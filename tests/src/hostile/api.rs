@@ -557,3 +557,30 @@ async fn no_level_of_the_log_names_who_speaks_json() {
         assert!(!said.contains(&word), "{word} in {said}");
     }
 }
+
+#[tokio::test]
+async fn a_whole_number_may_be_written_as_a_floating_one_and_nothing_else_is_one() {
+    let mut hob = HobBox::fresh();
+    let token = WebDevice::join(&hob).await.log_in().await.grant().await;
+    let with = |ttl: Value| {
+        let mut body = submit(&token, &envelope(2048));
+        body["ttl_s"] = ttl;
+        body
+    };
+    for good in [json!(600), json!(600.0), json!(6e2), json!(4_294_967_295_u32)] {
+        call(hob.address, "POST", "/v1/envelopes", None, Some(&with(good))).await.ok();
+    }
+    for bad in
+        [json!(600.5), json!(-600), json!(-600.0), json!("600"), json!(1e300), json!(4_294_967_296_u64), Value::Null]
+    {
+        let answer = call(hob.address, "POST", "/v1/envelopes", None, Some(&with(bad.clone()))).await;
+        assert_eq!(answer.problem(), Code::BadFrame, "{bad}");
+    }
+    // What stands in the query is read beside JSON too, so that a mistake there is told.
+    for (query, code) in [("urgency=soon", Code::BadFrame), ("ttl_s=29", Code::TtlTooShort)] {
+        let path = format!("/v1/envelopes?{query}");
+        let answer = call(hob.address, "POST", &path, None, Some(&with(json!(600)))).await;
+        assert_eq!(answer.problem(), code);
+    }
+    hob.assert_well();
+}

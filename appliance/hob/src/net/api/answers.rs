@@ -5,8 +5,8 @@ use hob_relay::web::Standing;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::net::api::bodies::{Base64, Hex};
 use crate::net::api::sessions::{ACCESS_FOR, Tokens};
+use crate::net::api::shapes::{Base64, Hex};
 
 /// What a box is and allows. Over JSON nothing is signed by the box's identity: the certificate vouches for it.
 #[derive(Debug, Serialize, ToSchema)]

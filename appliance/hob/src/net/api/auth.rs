@@ -12,10 +12,11 @@ use serde::Deserialize;
 use crate::engine::asking::Said;
 use crate::net::api::Api;
 use crate::net::api::answers::{BoxInfo, Challenge, Me, Registered, TokenPair};
-use crate::net::api::bodies::{Hex, LogIn, Refresh, Register};
+use crate::net::api::bodies::{LogIn, Refresh, Register};
 use crate::net::api::problem::{Problem, ProblemDocument};
 use crate::net::api::request::{Connection, JsonBody, Named, Owner, unexpected};
 use crate::net::api::sessions::CHALLENGE_FOR;
+use crate::net::api::shapes::Hex;
 
 /// What this box is and allows
 #[utoipa::path(get, path = "/v1/box", tag = "box",
@@ -48,7 +49,8 @@ pub async fn register(
 
 /// Ask for something to sign
 #[utoipa::path(post, path = "/v1/auth/challenge", tag = "auth",
-    responses((status = OK, description = "It went well", body = Challenge), (status = "default", description = "A problem", body = ProblemDocument, content_type = "application/problem+json")))]
+    responses((status = OK, description = "It went well", body = Challenge, links(
+        ("signed" = (operation_id = "login", request_body = json!({"nonce": "{$response.body#/nonce}"}))))), (status = "default", description = "A problem", body = ProblemDocument, content_type = "application/problem+json")))]
 pub async fn challenge(State(api): State<Api>, _named: Named) -> Json<Challenge> {
     let nonce = api.sessions.challenge(api.now());
     Json(Challenge {
@@ -60,7 +62,8 @@ pub async fn challenge(State(api): State<Api>, _named: Named) -> Json<Challenge>
 
 /// Prove a web device, for a session
 #[utoipa::path(post, path = "/v1/auth/login", tag = "auth", request_body = LogIn,
-    responses((status = OK, description = "It went well", body = TokenPair), (status = "default", description = "A problem", body = ProblemDocument, content_type = "application/problem+json")))]
+    responses((status = OK, description = "It went well", body = TokenPair, links(
+        ("next" = (operation_id = "refresh", request_body = json!({"refresh_token": "{$response.body#/refresh_token}"}))))), (status = "default", description = "A problem", body = ProblemDocument, content_type = "application/problem+json")))]
 pub async fn login(
     State(api): State<Api>,
     Named(manners): Named,
@@ -83,7 +86,8 @@ pub async fn login(
 /// A repeat within 60 seconds gives the same refresh token again, since an answer can be lost. One that is older ends the
 /// session: somebody has a copy.
 #[utoipa::path(post, path = "/v1/auth/refresh", tag = "auth", request_body = Refresh,
-    responses((status = OK, description = "It went well", body = TokenPair), (status = "default", description = "A problem", body = ProblemDocument, content_type = "application/problem+json")))]
+    responses((status = OK, description = "It went well", body = TokenPair, links(
+        ("next" = (operation_id = "refresh", request_body = json!({"refresh_token": "{$response.body#/refresh_token}"}))))), (status = "default", description = "A problem", body = ProblemDocument, content_type = "application/problem+json")))]
 pub async fn refresh(
     State(api): State<Api>,
     Named(manners): Named,

@@ -7,7 +7,6 @@ use std::fmt;
 use std::time::Duration;
 
 use bytes::Bytes;
-use data_encoding::{BASE64, HEXLOWER, HEXLOWER_PERMISSIVE};
 use hob_protocol::code::Code;
 use hob_protocol::envelope::Envelope;
 use hob_protocol::frame::{Binding, ClientBody, Grant, TokenKind, Urgency};
@@ -15,10 +14,11 @@ use hob_protocol::ids::{DeliveryToken, DeviceKey, EnvelopeId, InvitationId, Toke
 use hob_protocol::limits::{
     ACKNOWLEDGE_IDS_MAX, BUNDLE_BYTES_MAX, ENVELOPE_BYTES_MAX, LABEL_BYTES_MAX, ORIGIN_BYTES_MAX, TOKENS_PER_MAILBOX,
 };
-use serde::de::{DeserializeOwned, Error as _};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use utoipa::openapi::{ObjectBuilder, RefOr, Schema, schema::Type};
-use utoipa::{PartialSchema, ToSchema};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use utoipa::ToSchema;
+
+use crate::net::api::shapes::{Base64, Hex, bundle_schema, envelope_schema, whole};
 
 /// A body cannot be taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,96 +59,6 @@ pub fn read<T: RequestBody>(json: &[u8]) -> Result<T, BadBody> {
     body.check()?;
     Ok(body)
 }
-
-/// Bytes of fixed length, as hex digits.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Hex<const N: usize>(pub [u8; N]);
-
-impl<const N: usize> fmt::Debug for Hex<N> {
-    /// Some of them are secrets.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self(_) = self;
-        f.write_str("Hex(…)")
-    }
-}
-
-impl<const N: usize> Hex<N> {
-    /// Reads hex digits of either case.
-    pub fn parse(text: &str) -> Option<Self> {
-        let mut bytes = [0; N];
-        if text.len() != 2 * N {
-            return None;
-        }
-        HEXLOWER_PERMISSIVE.decode_mut(text.as_bytes(), &mut bytes).ok()?;
-        Some(Self(bytes))
-    }
-}
-
-impl<'de, const N: usize> Deserialize<'de> for Hex<N> {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        let text = std::borrow::Cow::<str>::deserialize(from)?;
-        Self::parse(&text).ok_or_else(|| D::Error::custom(format_args!("{} hex digits belong here", 2 * N)))
-    }
-}
-
-impl<const N: usize> Serialize for Hex<N> {
-    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        to.serialize_str(&HEXLOWER.encode(&self.0))
-    }
-}
-
-impl<const N: usize> PartialSchema for Hex<N> {
-    fn schema() -> RefOr<Schema> {
-        let pattern = format!("^[0-9a-fA-F]{{{}}}$", 2 * N);
-        let about = format!("{N} bytes as hex digits");
-        ObjectBuilder::new().schema_type(Type::String).pattern(Some(pattern)).description(Some(about)).into()
-    }
-}
-
-impl<const N: usize> ToSchema for Hex<N> {
-    fn name() -> std::borrow::Cow<'static, str> {
-        format!("Hex{N}").into()
-    }
-}
-
-/// Bytes in base64 (RFC 4648, section 4, with padding).
-#[derive(Clone, PartialEq, Eq)]
-pub struct Base64(pub Bytes);
-
-impl fmt::Debug for Base64 {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Base64({} B)", self.0.len())
-    }
-}
-
-impl<'de> Deserialize<'de> for Base64 {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        let text = std::borrow::Cow::<str>::deserialize(from)?;
-        match BASE64.decode(text.as_bytes()) {
-            Ok(bytes) => Ok(Self(bytes.into())),
-            Err(_) => Err(D::Error::custom("base64 with padding (RFC 4648, section 4) belongs here")),
-        }
-    }
-}
-
-impl Serialize for Base64 {
-    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        to.serialize_str(&BASE64.encode(&self.0))
-    }
-}
-
-impl PartialSchema for Base64 {
-    fn schema() -> RefOr<Schema> {
-        let about = "bytes in base64 with padding (RFC 4648, section 4)";
-        ObjectBuilder::new()
-            .schema_type(Type::String)
-            .content_encoding("base64".to_owned())
-            .description(Some(about))
-            .into()
-    }
-}
-
-impl ToSchema for Base64 {}
 
 /// Uses an invitation for a new web device. The invitation's secret itself is never sent.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -201,7 +111,7 @@ pub struct LogIn {
     #[schema(max_length = 256, example = "https://box.example:8443")]
     pub origin: String,
     /// The device's own clock, Unix time in milliseconds; 0 when it has none. Helps a box without a clock.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "whole")]
     pub clock_ms: u64,
 }
 
@@ -236,8 +146,11 @@ impl RequestBody for Refresh {
 #[derive(Debug, Deserialize, ToSchema)]
 pub struct PublishBundle {
     /// 1 to 4,096 bytes.
+    #[schema(schema_with = bundle_schema)]
     pub bundle: Base64,
-    /// Seconds from now after which the box stops handing it out; at most 15 days.
+    /// Seconds from now after which the box stops handing it out; more than 15 days are cut.
+    #[serde(deserialize_with = "whole")]
+    #[schema(value_type = u64, maximum = 4294967295_u32)]
     pub ttl_s: u32,
 }
 
@@ -356,11 +269,24 @@ pub enum HowUrgent {
     Wake,
 }
 
-/// How an envelope is to be treated, in the query where the envelope itself is the body.
+/// How an envelope is to be treated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Treatment {
+    /// Seconds to live, from now; a larger one than the box allows is cut.
+    pub ttl_s: u32,
+    /// Whether a sleeping device is woken.
+    pub urgency: HowUrgent,
+    /// Given to who is connected now, or dropped; never kept.
+    pub online_only: bool,
+}
+
+/// The same in the query, where the envelope itself is the body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
-pub struct Treatment {
-    /// Seconds to live, from now: 30 to `ttl_max_s`; a larger one is cut.
+pub struct TreatmentQuery {
+    /// Seconds to live, from now: 30 to `ttl_max_s`; a larger one is cut. Without it: `ttl_max_s`.
+    #[param(value_type = u64, minimum = 30, maximum = 4294967295_u32, required = false)]
+    #[serde(default = "as_long_as_may_be")]
     pub ttl_s: u32,
     /// Whether a sleeping device is woken.
     #[serde(default)]
@@ -370,14 +296,27 @@ pub struct Treatment {
     pub online_only: bool,
 }
 
+const fn as_long_as_may_be() -> u32 {
+    u32::MAX
+}
+
+impl From<TreatmentQuery> for Treatment {
+    fn from(query: TreatmentQuery) -> Self {
+        Self { ttl_s: query.ttl_s, urgency: query.urgency, online_only: query.online_only }
+    }
+}
+
 /// One sealed envelope for one mailbox. The token says which.
 #[derive(Debug, Deserialize, ToSchema)]
 pub struct Submit {
     /// The delivery token.
     pub token: Hex<32>,
     /// Exactly 2, 4, 8, 16, 32 or 64 KiB.
+    #[schema(schema_with = envelope_schema)]
     pub envelope: Base64,
     /// Seconds to live, from now: 30 to `ttl_max_s`; a larger one is cut.
+    #[serde(deserialize_with = "whole")]
+    #[schema(value_type = u64, minimum = 30, maximum = 4294967295_u32)]
     pub ttl_s: u32,
     /// Whether a sleeping device is woken.
     #[serde(default)]

@@ -3,7 +3,7 @@
 //! A shell: it reads a request, makes the input that a frame would make, and writes what the rules say.
 //!
 //! # Layout
-//! - [`bodies`]: the bodies of requests; [`answers`]: those of responses; [`problem`]: refusals (RFC 9457).
+//! - [`shapes`]: what fields are made of. [`bodies`]: the bodies of requests; [`answers`]: those of responses; [`problem`]: refusals (RFC 9457).
 //! - [`sessions`]: challenges, access and refresh tokens; [`cursor`]: where a page begins.
 //! - [`request`]: how a request is read and asked; [`manners`]: what one connection may do; [`origin`]: web pages.
 //! - [`auth`], [`owner`], [`sender`], [`events`]: the operations; [`describe`]: the OpenAPI document of them.
@@ -21,6 +21,7 @@ pub mod problem;
 pub mod request;
 pub mod sender;
 pub mod sessions;
+pub mod shapes;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};

