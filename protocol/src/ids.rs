@@ -160,6 +160,11 @@ secret!(
     InvitationSecret, 16, "an invitation secret"
 );
 
+secret!(
+    /// Opens a box's backup. Made when a backup is, written down by the keeper, known to nobody else.
+    RecoveryKey, 32, "a recovery key"
+);
+
 impl DeliveryToken {
     /// What the box keeps of it.
     pub fn hash(&self) -> TokenHash {

@@ -11,7 +11,8 @@
 //! - [`code`]: the error codes, whether to try again, and the refusal that carries them.
 //! - [`transcript`]: every signature and MAC of the protocol, each with its own context string.
 //! - [`invitation`]: the one-time ticket; [`contact`]: its sister between devices; [`device_code`]: both, for a further
-//!   device of a member; [`revocation`]: what cuts a member's devices off; [`printed`]: the text form of all four.
+//!   device of a member; [`revocation`]: what cuts a member's devices off; [`recovery`]: what opens a box's backup;
+//!   [`printed`]: the text form of all five.
 //! - [`address`]: where a box can be reached, signed.
 //! - [`planted!`]: faults that a test build can switch on, to show that the checks catch them.
 
@@ -28,6 +29,7 @@ pub mod ids;
 pub mod invitation;
 pub mod limits;
 pub mod printed;
+pub mod recovery;
 pub mod revocation;
 #[cfg(feature = "sabotage")]
 pub mod sabotage;

@@ -1,8 +1,8 @@
-//! The text form of invitations, contact codes, device codes and revocation certificates: `hob://join/…`,
-//! `hob://contact/…`, `hob://device/…`, `hob://revoked/…`.
+//! The text form of invitations, contact codes, device codes, revocation certificates and recovery keys: `hob://join/…`,
+//! `hob://contact/…`, `hob://device/…`, `hob://revoked/…`, `hob://recovery/…`.
 //!
 //! After the scheme comes base64url without padding (RFC 4648, section 5) of
-//! `version (1 B) || body (Protocol Buffers) || checksum (4 B)`, the checksum being the first bytes of
+//! `version (1 B) || body (Protocol Buffers; a recovery key: its 32 bytes) || checksum (4 B)`, the checksum being the first bytes of
 //! BLAKE3(context "hob/1 printed", version || body): it catches a mistyped character, nothing more.
 
 use data_encoding::BASE64URL_NOPAD;
@@ -18,7 +18,7 @@ pub enum PrintedError {
     /// It starts otherwise than it should.
     #[error("this is no {what}: it should start with {scheme}")]
     WrongScheme {
-        /// "invitation", "contact code", "device code" or "revocation certificate".
+        /// "invitation", "contact code", "device code", "revocation certificate" or "recovery key".
         what: &'static str,
         /// How it should start.
         scheme: &'static str,
@@ -26,7 +26,7 @@ pub enum PrintedError {
     /// It is longer than any.
     #[error("this is no {what}: it has {got_bytes} characters, more than any has")]
     TooLong {
-        /// "invitation", "contact code", "device code" or "revocation certificate".
+        /// "invitation", "contact code", "device code", "revocation certificate" or "recovery key".
         what: &'static str,
         /// Its length.
         got_bytes: usize,
@@ -34,7 +34,7 @@ pub enum PrintedError {
     /// A character that does not belong, or the end is missing.
     #[error("this {what} is damaged at character {at}: copy it whole, or scan it again")]
     NotBase64 {
-        /// "invitation", "contact code", "device code" or "revocation certificate".
+        /// "invitation", "contact code", "device code", "revocation certificate" or "recovery key".
         what: &'static str,
         /// Where, counted from 1 over the whole text.
         at: usize,
@@ -42,13 +42,13 @@ pub enum PrintedError {
     /// Characters were changed or left out.
     #[error("this {what} was changed or cut on the way: copy it whole, or scan it again")]
     WrongChecksum {
-        /// "invitation", "contact code", "device code" or "revocation certificate".
+        /// "invitation", "contact code", "device code", "revocation certificate" or "recovery key".
         what: &'static str,
     },
     /// A version this program does not know.
     #[error("this {what} has version {got}, newer than this program: update it")]
     UnknownVersion {
-        /// "invitation", "contact code", "device code" or "revocation certificate".
+        /// "invitation", "contact code", "device code", "revocation certificate" or "recovery key".
         what: &'static str,
         /// The version.
         got: u8,
@@ -56,7 +56,7 @@ pub enum PrintedError {
     /// The checksum fits and a field does not: made by something that is not Hob.
     #[error("this {what} is not whole: {why}")]
     Field {
-        /// "invitation", "contact code", "device code" or "revocation certificate".
+        /// "invitation", "contact code", "device code", "revocation certificate" or "recovery key".
         what: &'static str,
         /// Which field, and how.
         why: String,

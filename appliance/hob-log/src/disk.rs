@@ -256,6 +256,14 @@ impl EventLog for DiskLog {
         Ok(std::mem::take(&mut self.notices))
     }
 
+    fn live_ledger(&mut self) -> Result<Vec<bytes::Bytes>, LogError> {
+        if self.is_closed {
+            return Err(LogError::Closed);
+        }
+        self.mend_ledger();
+        self.ledger.read_live()
+    }
+
     fn stats(&self) -> LogStats {
         LogStats {
             windows: self.windows.iter().map(|window| self.window_stats(window)).collect(),
@@ -546,6 +554,12 @@ impl DiskLog {
             journal_bytes: window.journal.end().bytes,
             damaged_records: window.damaged.unwrap_or(0),
         }
+    }
+
+    /// Makes these events the whole ledger: for a folder that was made a moment ago.
+    pub(crate) fn begin_with(&mut self, now: Now, live: Vec<bytes::Bytes>) -> Result<(), LogError> {
+        self.switch_ledger(now, live)?;
+        self.drop_stale_generations()
     }
 
     /// Waits until sled has what the journals have. For tests, and for a snapshot of the folder.

@@ -15,11 +15,13 @@
 //! - [`keys`]: the box key, the shred secret, and how a key is destroyed; [`splitter`] spreads the secret.
 //! - [`recovery`]: what a start finds: torn tails are cut, damaged middles quarantined, both counted.
 //! - [`mod@verify`]: the same, offline and without changing anything; [`mod@look`]: its quick sister, which takes no lock.
+//! - [`backup`]: what lasts, in one sealed file, and a data folder made of it.
 //! - [`files`]: the thin layer over the file system, and the recording one that the tests look through.
 
 // No panic is reachable from outside: an index that may be out of bounds is one. Generated code and tests may.
 #![cfg_attr(not(test), warn(clippy::indexing_slicing, clippy::string_slice))]
 
+pub mod backup;
 pub mod disk;
 pub mod error;
 pub mod events;
@@ -95,6 +97,12 @@ pub trait EventLog: Send {
     /// # Errors
     /// Windows that are not named in a later notice are still there: call it again.
     fn destroy_windows_opened_before(&mut self, moment: BoxTime) -> Result<Vec<LogNotice>, LogError>;
+
+    /// The live events of the ledger as they are durable now, encoded, in the order of their last change: for a backup.
+    ///
+    /// # Errors
+    /// The ledger cannot be read.
+    fn live_ledger(&mut self) -> Result<Vec<Bytes>, LogError>;
 
     /// How it stands.
     fn stats(&self) -> LogStats;

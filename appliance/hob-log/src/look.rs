@@ -17,7 +17,7 @@ use crate::error::OrDisk;
 use crate::files::{FileLayer, Held, Kind, LogFile, NotLocked, RealFiles};
 use crate::keys::BoxKey;
 use crate::mark;
-use crate::verify::{Depth, LogVerdict, verdicts};
+use crate::verify::{Depth, LogVerdict, live_ledger, verdicts};
 
 /// What a look found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,14 +40,33 @@ pub fn look(data_folder: &Path) -> Result<Look, OpenError> {
     check_format(&files, data_folder)?;
     let folders = Folders::new(data_folder);
     let box_key = BoxKey::load(&files, &folders.keys, false)?;
-    let clock = files.open(&folders.log.join("clock").join(mark::FILE)).ok();
-    let stored = clock.and_then(|file| mark::read(&*file, clock_id(&box_key)));
     let aside = files.list(&folders.quarantine).or_disk("list the folder of what is damaged", &folders.quarantine)?;
     Ok(Look {
         verdicts: verdicts(&files, &folders, &box_key, Depth::Records)?,
         quarantined: aside.len() as u64,
-        checkpoint: stored.and_then(|(_, mark)| checkpoint_of(mark)),
+        checkpoint: stored_clock(&files, &folders, &box_key),
     })
+}
+
+/// The live events of a stopped box's ledger, and its clock. A ledger that is damaged is refused: the next start repairs
+/// it from its copy, and a backup of what is left would hide what is missing.
+pub(crate) fn lasting_ledger(data_folder: &Path) -> Result<(Vec<bytes::Bytes>, Option<Checkpoint>), OpenError> {
+    let files = ReadOnly(RealFiles);
+    let _lock = share_lock(data_folder)?;
+    check_format(&files, data_folder)?;
+    let folders = Folders::new(data_folder);
+    let box_key = BoxKey::load(&files, &folders.keys, false)?;
+    let (live, is_whole) = live_ledger(&files, &folders, &box_key)?;
+    if !is_whole {
+        return Err(crate::LogError::Damaged { what: "the ledger", path: folders.ledger }.into());
+    }
+    Ok((live, stored_clock(&files, &folders, &box_key)))
+}
+
+fn stored_clock(files: &dyn FileLayer, folders: &Folders, box_key: &BoxKey) -> Option<Checkpoint> {
+    let clock = files.open(&folders.log.join("clock").join(mark::FILE)).ok()?;
+    let (_, mark) = mark::read(&*clock, clock_id(box_key))?;
+    checkpoint_of(mark)
 }
 
 /// Whether this version can read the format of a data folder; a folder that is not there has none and is fine.

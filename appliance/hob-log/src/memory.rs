@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use hob_protocol::limits::KEEP_MAX;
 use hob_relay::clock::{BoxTime, Checkpoint, Now};
-use hob_relay::event::{Append, Known, LedgerEvent, LedgerKey, Pending, Place, ledger_key};
+use hob_relay::event::{Append, Known, LedgerEvent, LedgerKey, Pending, Place, encode_ledger, ledger_key};
 
 use crate::{
     BodyError, BodyReader, CompactReport, EventLog, LogError, LogNotice, LogStats, WINDOW_LENGTH, WindowStats,
@@ -263,6 +263,10 @@ impl EventLog for MemoryLog {
 
     fn destroy_windows_opened_before(&mut self, moment: BoxTime) -> Result<Vec<LogNotice>, LogError> {
         Ok(self.destroy(|window| window.opened < moment))
+    }
+
+    fn live_ledger(&mut self) -> Result<Vec<Bytes>, LogError> {
+        Ok(self.ledger().into_iter().map(|event| encode_ledger(event).into()).collect())
     }
 
     fn stats(&self) -> LogStats {

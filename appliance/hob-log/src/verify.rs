@@ -120,6 +120,24 @@ fn walk(
     Some(scan(&*file, &entry.keys(), marked, &mut |_| None, false, sink))
 }
 
+/// The live events of the generation that holds, and whether its journal is whole.
+pub(crate) fn live_ledger(
+    files: &dyn FileLayer,
+    folders: &Folders,
+    box_key: &BoxKey,
+) -> Result<(Vec<bytes::Bytes>, bool), OpenError> {
+    let table = KeyStore::peek(files, &folders.keys, box_key)?;
+    let manifest = read_whole(files, &folders.manifest()).ok().flatten().unwrap_or_default();
+    let holds = String::from_utf8_lossy(&manifest).trim().parse().ok();
+    let entry = holds.and_then(|generation| table.of(LogName::Ledger { generation }).map(|entry| (generation, entry)));
+    let mut fold = Fold::default();
+    let found = entry.and_then(|(generation, entry)| {
+        walk(files, (&folders.generation(generation), &folders.marks), entry, &mut |found| fold.take_in(&found))
+    });
+    let is_whole = found.is_some_and(|found| !found.is_damaged && found.lost_records == 0) && fold.unreadable == 0;
+    Ok((fold.into_live(), is_whole))
+}
+
 fn verify_ledger(files: &dyn FileLayer, places: (&Path, &Path), entry: &KeyEntry) -> LogVerdict {
     let mut fold = Fold::default();
     let Some(found) = walk(files, places, entry, &mut |found| fold.take_in(&found)) else {

@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use hob_relay::Ticket;
 use hob_relay::clock::{BoxTime, Checkpoint, Now};
 use hob_relay::event::{Append, Place};
@@ -54,6 +55,7 @@ enum Command {
     Checkpoint(Checkpoint),
     DestroyBefore(BoxTime),
     Compact { now: Now, reply: Reply<Result<CompactReport, LogError>> },
+    Ledger(Reply<Result<Vec<Bytes>, LogError>>),
     Stats(Reply<LogStats>),
     Close,
 }
@@ -156,6 +158,11 @@ impl WriterHandle {
     /// Compacts. See [`EventLog::compact`].
     pub fn compact(&self, now: Now, reply: Reply<Result<CompactReport, LogError>>) {
         self.send(Command::Compact { now, reply });
+    }
+
+    /// The ledger as it is durable after everything that was handed over so far. See [`EventLog::live_ledger`].
+    pub fn live_ledger(&self, reply: Reply<Result<Vec<Bytes>, LogError>>) {
+        self.send(Command::Ledger(reply));
     }
 
     /// Asks how the log stands.
@@ -293,6 +300,7 @@ impl Worker {
                 }
             }
             Command::Compact { now, reply } => reply(self.log.compact(now)),
+            Command::Ledger(reply) => reply(self.log.live_ledger()),
             Command::Stats(reply) => reply(self.log.stats()),
         }
     }
