@@ -220,8 +220,14 @@ impl Client {
             if home.identity != invitation.box_identity {
                 return Err(CommandError::AlreadyJoined);
             }
-            // Of the same box: it says where the box is now, and is not used up.
-            return self.name_home_addresses(now_ms, rng, invitation.addresses);
+            // Of the same box: it says where the box is now. It is used up only if the box does not know this device (any
+            // more), which it says when this device proves itself.
+            let addresses = invitation.addresses.clone();
+            let is_over = invitation.expires_at_s > 0 && invitation.expires_at_s <= now_ms / 1000;
+            if !self.run.proved && !is_over {
+                self.state.joining = Some(Joining::new(invitation, cut(label, LABEL_BYTES_MAX)));
+            }
+            return self.name_home_addresses(now_ms, rng, addresses);
         }
         // 0: the box had no clock when it made the invitation, and decides by itself.
         if invitation.expires_at_s > 0 && invitation.expires_at_s <= now_ms / 1000 {

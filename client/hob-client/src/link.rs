@@ -222,6 +222,11 @@ impl Client {
                 None
             }
             (Phase::Greeting, _) => None,
+            // After a proof that was refused: the next one has another nonce.
+            (Phase::Open, ServerBody::Challenge { nonce }) => {
+                state.nonce = Some(nonce);
+                None
+            }
             (Phase::Open, body) => Some(body),
         }
     }
@@ -247,7 +252,7 @@ impl Client {
         state.record.clone_from(&hello.address_record);
         state.failures = 0;
         self.run.strangers.remove(&expected);
-        self.remember_box(&hello, s);
+        self.remember_box(link, &hello, s);
     }
 
     /// Said loudly, once until the right one is back; what is for that box waits.
@@ -272,7 +277,7 @@ impl Client {
         self.run.pauses.clear();
     }
 
-    fn remember_box(&mut self, hello: &Hello, s: &mut Step<'_>) {
+    fn remember_box(&mut self, link: Link, hello: &Hello, s: &mut Step<'_>) {
         let identity = hello.identity;
         if let Some(record) = &hello.address_record {
             for peer in self.state.peers.iter_mut().filter(|peer| peer.box_identity == identity) {
@@ -286,8 +291,7 @@ impl Client {
             }
         }
         let Some(memory) = self.state.boxes.iter_mut().find(|memory| memory.identity == identity) else {
-            let (epoch, lost_windows) = (hello.epoch, hello.lost_windows.clone());
-            self.state.boxes.push(BoxMemory { identity, epoch, lost_windows });
+            self.state.boxes.push(BoxMemory::of(hello));
             self.run.batch.dirty = true;
             return;
         };
@@ -299,12 +303,18 @@ impl Client {
                 hello.lost_windows.iter().copied().filter(|window| !known.contains(window)).collect()
             }
         };
+        let before = memory.record_sequence;
+        let is_another = memory.is_another(hello);
+        self.run.batch.dirty |= is_another || memory.record_sequence != before;
         memory.epoch = hello.epoch;
         memory.lost_windows.clone_from(&hello.lost_windows);
         if new_epoch || !lost.is_empty() {
             self.box_forgot(&identity, new_epoch, &lost);
             s.dirty = true;
             s.notice(Notice::BoxForgot { identity, lost_windows: lost.len() });
+        }
+        if is_another {
+            s.notice(Notice::BoxTwice { link });
         }
     }
 

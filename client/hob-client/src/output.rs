@@ -264,6 +264,12 @@ pub enum Notice {
         /// How many windows it says it lost; 0 with a new epoch.
         lost_windows: usize,
     },
+    /// A box has its identity proven, and an earlier memory than it had before: two boxes run with one identity, or an
+    /// old copy of it does. Told once, until it is restored anew. Say it loudly.
+    BoxTwice {
+        /// On which connection.
+        link: Link,
+    },
     /// The box refused envelopes for this device because its mailbox was full. Their senders keep them.
     MailboxWasFull {
         /// How many.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use hob_protocol::code::Code;
 use hob_protocol::frame::{Binding, ClientBody, ClientFrame, Grant, ServerBody, TokenKind};
-use hob_protocol::ids::{EnvelopeId, TokenHash};
+use hob_protocol::ids::{EnvelopeId, MemberId, TokenHash};
 use hob_protocol::limits::{ACKNOWLEDGE_IDS_MAX, BUNDLE_TTL_MAX, INTRODUCTION_FIRST_USE, KEEP_MAX, TOKENS_PER_MAILBOX};
 use hob_protocol::transcript::{self, BoundTo};
 
@@ -14,7 +14,7 @@ use crate::input::Link;
 use crate::keys::Published;
 use crate::link::Phase;
 use crate::output::{Notice, Output, WakeReason};
-use crate::state::HomeState;
+use crate::state::{HomeState, Joining};
 use crate::view::Refusal;
 
 /// After the home box refused a proof: it will not change its mind soon.
@@ -29,10 +29,11 @@ const TTL_MAX_MS: u64 = 5 * 3_600_000 + 30 * 60_000;
 impl Client {
     /// The box proved itself: now this device does.
     pub(crate) fn owner_is_open(&mut self, s: &mut Step<'_>) {
+        if self.state.home.is_some() { self.prove(s) } else { self.redeem(s) }
+    }
+
+    fn redeem(&mut self, s: &mut Step<'_>) {
         let Some(exporter) = self.link(Link::Owner).exporter else { return };
-        if self.state.home.is_some() {
-            return self.prove(s);
-        }
         let Some(joining) = &self.state.joining else { return };
         let device_key = self.state.keys.device_key();
         let body = ClientBody::Redeem {
@@ -62,21 +63,16 @@ impl Client {
             ServerBody::Admitted { member, mailbox } if mailbox == self.state.keys.mailbox() => {
                 let Some(joining) = self.state.joining.take() else { return };
                 let identity = joining.box_identity;
-                let record = self.link(Link::Owner).record.take();
-                let home = self.state.home.insert(HomeState {
-                    identity,
-                    addresses: joining.addresses,
-                    address_record: Vec::new(),
-                    record_sequence: 0,
-                    member,
-                    label: joining.label,
-                    ttl_max_ms: TTL_MAX_MS,
-                    named: None,
-                });
-                if let Some(record) = record {
-                    home.take_record(&record);
+                match self.state.home.take() {
+                    Some(home) => {
+                        self.state.home = Some(HomeState { member, label: joining.label, ..home });
+                        self.grant_all_again();
+                    }
+                    None => {
+                        self.come_home(joining, member);
+                        self.state.last_online_ms = s.now_ms;
+                    }
                 }
-                self.state.last_online_ms = s.now_ms;
                 s.dirty = true;
                 s.notice(Notice::Joined { identity });
                 self.greet_adder(s);
@@ -102,6 +98,33 @@ impl Client {
         }
     }
 
+    fn come_home(&mut self, joining: Joining, member: MemberId) {
+        let record = self.link(Link::Owner).record.take();
+        let home = self.state.home.insert(HomeState {
+            identity: joining.box_identity,
+            addresses: joining.addresses,
+            address_record: Vec::new(),
+            record_sequence: 0,
+            member,
+            label: joining.label,
+            ttl_max_ms: TTL_MAX_MS,
+            named: None,
+        });
+        if let Some(record) = record {
+            home.take_record(&record);
+        }
+    }
+
+    /// A box that admits this device again knows none of its tokens.
+    fn grant_all_again(&mut self) {
+        for peer in &mut self.state.peers {
+            peer.granted = false;
+        }
+        for code in &mut self.state.codes {
+            code.granted = false;
+        }
+    }
+
     pub(crate) fn prove_answered(&mut self, body: ServerBody, s: &mut Step<'_>) {
         match body {
             ServerBody::Proved { mailbox, wants_token_list, wants_bundle } if mailbox == self.state.keys.mailbox() => {
@@ -109,7 +132,14 @@ impl Client {
                 self.run.wants_token_list = wants_token_list;
                 self.run.wants_bundle = wants_bundle;
                 self.run.home_pause_ms = 0;
+                // An invitation of the same box was not needed: it stays good for somebody else.
+                s.dirty |= self.state.joining.take().is_some();
                 s.notice(Notice::Online);
+            }
+            ServerBody::Error { code, .. }
+                if Code::from_number(code) == Some(Code::NotAMember) && self.state.joining.is_some() =>
+            {
+                self.redeem(s);
             }
             ServerBody::Error { code, retry_after, .. } => {
                 let why = Refusal { code, retry_after };

@@ -5,6 +5,7 @@
 use std::io::Write;
 
 use hob_protocol::address::Address;
+use hob_protocol::frame::Hello;
 use hob_protocol::ids::{
     BoxIdentity, DeliveryToken, DeviceKey, InvitationId, InvitationSecret, MemberId, MemberKey, TokenHash,
 };
@@ -162,6 +163,53 @@ pub(crate) struct BoxMemory {
     pub(crate) epoch: u64,
     /// Lost windows of this epoch that were dealt with: their openings, Unix time in seconds.
     pub(crate) lost_windows: Vec<u64>,
+    /// Epochs before this one, the latest last: one that comes back belongs to a second box, or to an old copy.
+    #[serde(default)]
+    pub(crate) past_epochs: Vec<u64>,
+    /// The highest sequence of an address record that the box showed in this epoch.
+    #[serde(default)]
+    pub(crate) record_sequence: u64,
+    /// The person was told that there are two.
+    #[serde(default)]
+    pub(crate) said_twice: bool,
+}
+
+/// Epochs that are remembered of a box: one a restore.
+const PAST_EPOCHS_MAX: usize = 16;
+
+impl BoxMemory {
+    /// A box that was met for the first time.
+    pub(crate) fn of(hello: &Hello) -> Self {
+        Self {
+            identity: hello.identity,
+            epoch: hello.epoch,
+            lost_windows: hello.lost_windows.clone(),
+            past_epochs: Vec::new(),
+            record_sequence: hello.address_record.as_ref().map_or(0, |record| record.sequence),
+            said_twice: false,
+        }
+    }
+
+    /// Notes what a box says of itself. True, once: this cannot be the box that was here last. Either an epoch that ended
+    /// is back, or the count of its addresses, which rises with every start, has fallen.
+    pub(crate) fn is_another(&mut self, hello: &Hello) -> bool {
+        let sequence = hello.address_record.as_ref().map_or(0, |record| record.sequence);
+        let is_new_epoch = hello.epoch != self.epoch;
+        let is_back = is_new_epoch && self.past_epochs.contains(&hello.epoch);
+        let is_older = !is_new_epoch && sequence > 0 && sequence < self.record_sequence;
+        if is_new_epoch {
+            self.past_epochs.retain(|past| *past != self.epoch);
+            self.past_epochs.push(self.epoch);
+            let surplus = self.past_epochs.len().saturating_sub(PAST_EPOCHS_MAX);
+            self.past_epochs.drain(..surplus);
+        }
+        self.record_sequence = sequence;
+        if is_new_epoch && !is_back {
+            // A restore, which ends what was told before.
+            self.said_twice = false;
+        }
+        (is_back || is_older) && !std::mem::replace(&mut self.said_twice, true)
+    }
 }
 
 /// A contact code that was shown.

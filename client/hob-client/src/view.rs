@@ -237,6 +237,11 @@ impl Refusal {
     pub fn text(&self) -> &'static str {
         match Code::from_number(self.code) {
             Some(Code::NoSuchToken) => "the contact takes no messages from you any more: ask for a new contact code",
+            // Taken out by the keeper, or unknown to a box that was restored from an older backup: the way back is the same.
+            Some(Code::NotAMember) => {
+                "the box does not know this device: ask its keeper for an invitation and join with it here; contacts, \
+                 history and mailbox stay"
+            }
             Some(code) => code.text(),
             None => "the box refused, for a reason that this program does not know: update it",
         }

@@ -21,6 +21,11 @@ pub async fn run(session: &Session, link: &str, name: &str) -> Result<Ending, Ch
     session.command(|client, now, random| Ok(((), client.join(now, random, invitation, name)?)))?;
     let too_slow = net::NetError::TooSlow { addresses: net::list(&addresses), waited: FLUSH_PATIENCE };
     let home = admitted(session, too_slow.into()).await?;
+    session.settle().await?;
+    // A device that had joined before, and that the box does not know any more, uses the invitation only now.
+    if let Some(why) = session.join_refused() {
+        return Err(ChatError::Refused { why });
+    }
     session.settle_or_say().await?;
     if session.out.json() {
         let addresses: Vec<_> = home.addresses.iter().map(ToString::to_string).collect();

@@ -111,6 +111,11 @@ pub fn line(notice: &Notice, spoken_for: &BTreeSet<MessageId>) -> Option<String>
         Notice::BoxForgot { .. } => {
             "a box lost part of its memory; what was not confirmed is sent again by itself".to_owned()
         }
+        Notice::BoxTwice { link } => loud(&format!(
+            "{} WAS HERE WITH A NEWER MEMORY BEFORE: two boxes run with one identity, or an old copy of it was put back. \
+             Messages may take the wrong way; tell its keeper to run one box only, made by `hob restore`",
+            whose(*link)
+        )),
         Notice::MailboxWasFull { refused } => format!(
             "your mailbox was full and {refused} envelopes were turned away; their senders try again by themselves"
         ),

@@ -15,6 +15,7 @@
 //! - [`many_devices`]: bad days at random of five devices.
 //! - [`kills`]: a kill between any two outputs. [`strangers`]: wrong boxes, forged bundles and envelopes.
 //! - [`people`]: contacts renamed, removed and blocked, codes withdrawn.
+//! - [`restored`]: boxes made of a backup, and two with one identity.
 //! - [`revoking`]: certificates of members who lost every device.
 //! - [`vectors`]: the bytes that clients in other languages are held to.
 
@@ -30,6 +31,7 @@ mod moving;
 mod naive_box;
 mod parting;
 mod people;
+mod restored;
 mod revoking;
 mod storms;
 mod strangers;

@@ -355,8 +355,11 @@ impl World {
             ClientBody::Prove { device_key, signature, .. } => {
                 let signed = transcript::prove(&[7; 32], &the_box.identity(), BoundTo::Exporter(&wire.exporter));
                 assert!(signed.is_signed_by(device_key.as_bytes(), &signature));
-                assert!(the_box.members.contains(&device_key));
                 assert_eq!(link, Link::Owner);
+                if !the_box.members.contains(&device_key) {
+                    self.say(who, link, request, ServerFrame::refusal(0, Refused::finally(Code::NotAMember)).body);
+                    return self.say(who, link, 0, ServerBody::Challenge { nonce: [7; 32] });
+                }
                 let mailbox = MailboxId::of_device(&device_key);
                 wire.proved = Some(mailbox);
                 let wants_token_list = !std::mem::replace(&mut the_box.knows_lists, true);
