@@ -28,6 +28,7 @@ Examples:
     hob compact                       destroys what need not be kept, now instead of later
     hob restart                       in place, as the program that lies at its path now
     hob verify-log                    of a box that is stopped
+    hob backup box.hob-backup         what lasts of it, sealed; `hob restore` makes a box of that
     hob config example > hob.toml && hob config check --config hob.toml
 
 Exit codes:
@@ -67,11 +68,46 @@ Example:
 Without a terminal on stdout, it goes into a private file in the data folder.
 With --json: {\"link\":\"hob://join/…\",\"expires\":RFC 3339}")]
     Invite(Invite),
+    /// Put what lasts of the box into one sealed file, also while it runs
+    #[command(after_help = "\
+Examples:
+  hob backup box.hob-backup                           asks twice for a passphrase
+  hob backup box.hob-backup --recovery-key            shows a key once, to be written down
+  hob backup /mnt/stick/box.hob-backup --force --recovery-key-file ~/hob-recovery-key
+                                                      for a timer: nobody is asked
+
+It holds the box's identity, members, devices, hashes of tokens, and the settings' file if there is
+one. It holds no message, no invitation, and no certificate or key of your own that the settings
+name: messages are meant to be forgotten, and their senders' devices remember them.
+
+Whoever has the file and its secret can be your box. The file is written whole or not at all, for
+this user only. The same file again needs --force.
+
+With --json: {\"file\":…,\"bytes\":n,\"made\":RFC 3339,\"members\":n,\"devices\":n,\"tokens\":n,\"settings\":bool}")]
+    Backup(Backup),
+    /// Make a box of a backup, in a new folder
+    #[command(after_help = "\
+Example:
+  hob restore box.hob-backup --data /srv/hob && hob serve --data /srv/hob
+
+The whole file is checked before the folder is made; the folder is made whole or not at all. Never
+run the old box again: two boxes with one identity take each other's members, who are warned.
+
+Members need not pair again: their devices find the box at the addresses they know, and if it has
+none of these, `hob-chat home address` or a fresh invitation tells them. Open invitations are void.
+Who joined after the backup uses a fresh invitation, and keeps contacts and history. Who was taken
+out after the backup is in again: look at `hob members`.
+
+With --json: {\"data\":…,\"identity\":hex,\"made\":RFC 3339,\"made_by\":…,\"members\":n,\"devices\":n,\"tokens\":n,
+\"settings\":path or null}")]
+    Restore(Restore),
     /// List the members and their devices
     #[command(after_help = "\
+After a restore: `hob members --checked` says that whoever is listed belongs there.
+
 With --json, one line a member: {\"member\":hex,\"label\":…,\"joined\":RFC 3339,
 \"devices\":[{\"mailbox\":hex,\"kind\":\"native\"|\"web\",\"connected\":bool,\"pending\":n}]}")]
-    Members(Look),
+    Members(Members),
     /// Take out a member with all devices, or one device
     #[command(after_help = "\
 Example:
@@ -100,7 +136,8 @@ With --json: {\"from_version\":…,\"to_version\":…,\"connections_told\":n,\"r
 With --json, one object; counters run since the start: pending, pending_bytes, accepted (taken for
 keeping), delivered, expired, online_only, duplicates, pushed, refused, members, devices, connected,
 senders, windows, windows_with_body_key, lost_windows, damaged_records, generation, bytes_on_disk,
-storing_fails, memory_bytes, uptime_s, last_stop (how the run before this one ended),
+storing_fails, memory_bytes, uptime_s, last_stop (how the run before this one ended), last_backup and
+restored_from (RFC 3339 or null),
 unusual: [{\"kind\":\"token\"|\"join\"|\"proof\"|\"handshake\"|\"fetch\",\"last_hour\":n,\"day_before\":n,\"text\":…}]")]
     Status(Look),
     /// Check every record of a stopped box's log, changing nothing
@@ -179,6 +216,60 @@ pub struct Place {
 /// A command that asks one thing.
 #[derive(Debug, Args)]
 pub struct Look {
+    /// For programs: JSON on stdout
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub place: Place,
+}
+
+/// `hob members`
+#[derive(Debug, Args)]
+pub struct Members {
+    /// After a restore: the list is right, no more reminders
+    #[arg(long, conflicts_with = "json")]
+    pub checked: bool,
+    #[command(flatten)]
+    pub look: Look,
+}
+
+/// `hob backup`
+#[derive(Debug, Args)]
+pub struct Backup {
+    /// Where to write it
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Replace the file if it is there
+    #[arg(long)]
+    pub force: bool,
+    /// Seal it to the passphrase on the first line of this file
+    #[arg(long, value_name = "FILE", group = "secret")]
+    pub passphrase_file: Option<PathBuf>,
+    /// Seal it to a fresh recovery key, and show that once on this terminal
+    #[arg(long, group = "secret")]
+    pub recovery_key: bool,
+    /// Seal it to the recovery key in this file; makes key and file (0600) if it is not there
+    #[arg(long, value_name = "FILE", group = "secret")]
+    pub recovery_key_file: Option<PathBuf>,
+    /// For programs: JSON on stdout
+    #[arg(long, conflicts_with = "recovery_key")]
+    pub json: bool,
+    #[command(flatten)]
+    pub place: Place,
+}
+
+/// `hob restore`
+#[derive(Debug, Args)]
+pub struct Restore {
+    /// The backup
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// The passphrase stands on the first line of this file
+    #[arg(long, value_name = "FILE", group = "secret")]
+    pub passphrase_file: Option<PathBuf>,
+    /// The recovery key stands in this file
+    #[arg(long, value_name = "FILE", group = "secret")]
+    pub recovery_key_file: Option<PathBuf>,
     /// For programs: JSON on stdout
     #[arg(long)]
     pub json: bool,
@@ -282,6 +373,6 @@ mod tests {
             assert!(!takes_json || help.contains("With --json"), "{}", sub.get_name());
             looked_at += usize::from(takes_json);
         }
-        assert_eq!(looked_at, 7);
+        assert_eq!(looked_at, 9);
     }
 }

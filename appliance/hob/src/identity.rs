@@ -167,14 +167,41 @@ fn checksum(seed: &[u8]) -> [u8; CHECKSUM_BYTES] {
     sum
 }
 
+/// Writes an identity's file, where there is none. Returns whether there was none.
+fn write_identity(path: &Path, seed: &[u8; 32]) -> Result<bool, FolderError> {
+    let mut file = Zeroizing::new(Vec::with_capacity(MAGIC.len() + seed.len() + CHECKSUM_BYTES));
+    file.extend_from_slice(MAGIC);
+    file.extend_from_slice(seed);
+    file.extend_from_slice(&checksum(seed));
+    folder::write_private(path, &file)
+}
+
+/// The seed of the identity in a data folder, for its backup.
+///
+/// # Errors
+/// [`FolderError`]: the file is missing, damaged or open to others.
+pub fn seed_of(data: &Path) -> Result<Zeroizing<[u8; 32]>, FolderError> {
+    let path = data.join("keys").join("identity.key");
+    let bytes = folder::read_private(&path)?.ok_or_else(|| FolderError::IdentityGone { path: path.clone() })?;
+    Ok(Zeroizing::new(parse_identity(&path, &bytes)?.to_bytes()))
+}
+
+/// Puts an identity from a backup into a new data folder, which then has its keys' folder; the certificate is made by the
+/// first start. Returns what clients pin.
+///
+/// # Errors
+/// [`FolderError`].
+pub fn put_back(data: &Path, seed: &[u8; 32]) -> Result<BoxIdentity, FolderError> {
+    let keys = data.join("keys");
+    folder::make_private(&keys)?;
+    write_identity(&keys.join("identity.key"), seed)?;
+    Ok(BoxIdentity(SigningKey::from_bytes(seed).verifying_key().to_bytes()))
+}
+
 fn make_identity(path: &Path) -> Result<SigningKey, FolderError> {
     let mut seed = Zeroizing::new([0; 32]);
     random(path, &mut *seed)?;
-    let mut file = Zeroizing::new(Vec::with_capacity(MAGIC.len() + seed.len() + CHECKSUM_BYTES));
-    file.extend_from_slice(MAGIC);
-    file.extend_from_slice(&*seed);
-    file.extend_from_slice(&checksum(&*seed));
-    if folder::write_private(path, &file)? {
+    if write_identity(path, &seed)? {
         return Ok(SigningKey::from_bytes(&seed));
     }
     // Another start was faster. There is one identity, and it is that one.

@@ -4,7 +4,8 @@
 //! - `cli`: what can be typed; `cmd`: one file a command; `config`: the keeper's settings.
 //! - `engine`: the one owner of the relay's rules; `clock`: the clocks under it.
 //! - `net`: what strangers reach; `control`: what the keeper asks over a socket in the data folder.
-//! - `identity`: the box's keys; `folder`: the data folder and private files; `last_stop`: how the last run ended.
+//! - `identity`: the box's keys; `folder`: the data folder and private files; `last_stop`: how the last run ended;
+//!   `notes`: when it was backed up, and restored from what; `secret`: passphrases and recovery keys.
 //! - `addresses`: where the box can be reached; `show`: how an invitation is shown.
 //! - `service`: the service manager and its watchdog; `sockets`: ports that it opened, or that outlive a program; `again`:
 //!   restarting in place.
@@ -27,6 +28,8 @@ mod identity;
 mod last_stop;
 mod logging;
 mod net;
+mod notes;
+mod secret;
 mod service;
 mod show;
 mod sockets;

@@ -2,10 +2,12 @@
 //!
 //! # Layout
 //! - [`serve`]: runs the box; `listen` opens its ports, `ready` tells that it is.
+//! - [`backup`], [`restore`]: what lasts of a box in a file, and a box from it.
 //! - [`invite`], [`members`], [`revoke`], [`compact`], [`restart`], [`status`]: ask a running box.
 //! - [`verify_log`]: looks at a stopped one; [`doctor`]: at everything that either needs.
 //! - [`config`]: checks settings; [`demo`]: shows it all.
 
+mod backup;
 mod compact;
 mod config;
 mod demo;
@@ -15,6 +17,7 @@ mod listen;
 mod members;
 mod ready;
 mod restart;
+mod restore;
 mod revoke;
 mod serve;
 mod status;
@@ -43,6 +46,8 @@ pub fn run(command: Command) -> Result<ExitCode, Failure> {
         Command::Members(args) => members::run(&args).map(done),
         Command::Revoke(args) => revoke::run(&args).map(done),
         Command::Compact(args) => compact::run(&args).map(done),
+        Command::Backup(args) => backup::run(&args).map(done),
+        Command::Restore(args) => restore::run(&args).map(done),
         Command::Restart(args) => restart::run(&args).map(done),
         Command::Status(args) => status::run(&args).map(done),
         Command::VerifyLog(args) => verify_log::run(&args),

@@ -8,6 +8,7 @@ use crate::config::value::Time;
 use crate::control::client;
 use crate::control::wire::StatusView;
 use crate::failure::Failure;
+use crate::notes;
 
 /// Asks and tells in one line.
 ///
@@ -15,12 +16,22 @@ use crate::failure::Failure;
 /// No box runs.
 pub fn run(args: &Look) -> Result<(), Failure> {
     let data = data_of(&args.place)?;
-    let view: StatusView = client::get(&data, "/v1/status")?;
+    let mut view: StatusView = client::get(&data, "/v1/status")?;
+    let restored = notes::restored(&data);
+    view.last_backup = notes::last_backup(&data);
+    view.restored_from = restored.as_ref().map(|restored| restored.backup_made.clone());
     if args.json {
         return say_json(&view);
     }
     say(&line(&view))?;
-    view.unusual.iter().try_for_each(|unusual| say(&unusual.text))
+    view.unusual.iter().try_for_each(|unusual| say(&unusual.text))?;
+    if let Some(restored) = restored {
+        say(&restored.reminder())?;
+    }
+    if view.members > 0 && view.last_backup.is_none() {
+        say("this box was never backed up from here: `hob backup FILE` takes seconds, also while it runs")?;
+    }
+    Ok(())
 }
 
 fn line(view: &StatusView) -> String {

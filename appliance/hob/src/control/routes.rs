@@ -8,14 +8,15 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
+use data_encoding::BASE64;
 use hob_protocol::ids::{MailboxId, MemberId};
 use hob_relay::activity::{Sentence, sentences};
 use hob_relay::admin::{Answer, Ask, MemberView};
 use hob_relay::status::Status;
 
 use crate::control::wire::{
-    CareView, Compacted, Device, Done, InviteOrder, Invited, Member, Refusal, Restarting, RevokeOrder, ServiceView,
-    StatusView, Unusual,
+    CareView, Compacted, Device, Done, InviteOrder, Invited, LedgerView, Member, Refusal, Restarting, RevokeOrder,
+    ServiceView, StatusView, Unusual,
 };
 use crate::control::{Control, NotDone, metrics};
 use crate::{service, show};
@@ -30,6 +31,7 @@ pub fn keeper(control: Control) -> Router {
         .route("/v1/members", get(members))
         .route("/v1/revoke", post(revoke))
         .route("/v1/compact", post(compact))
+        .route("/v1/ledger", get(ledger))
         .route("/v1/status", get(status))
         .route("/v1/care", get(care))
         .route("/v1/restart", post(restart))
@@ -134,6 +136,18 @@ async fn compact(State(control): State<Control>, _order: Bytes) -> Result<Json<C
     }))
 }
 
+async fn ledger(State(control): State<Control>) -> Result<Json<LedgerView>, Refused> {
+    let ledger = control.engine.lasting_ledger().await;
+    let ledger = ledger.map_err(|error| Refused(StatusCode::INSUFFICIENT_STORAGE, error))?;
+    let clock = ledger.checkpoint.ok_or(NotDone::Stopping)?;
+    Ok(Json(LedgerView {
+        events: ledger.events.iter().map(|event| BASE64.encode(event)).collect(),
+        box_time_ms: clock.box_time.0,
+        ledger_time_ms: clock.ledger_time.0,
+        unix_ms: clock.unix_ms,
+    }))
+}
+
 async fn status(State(control): State<Control>) -> Result<Json<StatusView>, Refused> {
     Ok(Json(view(&control).await?))
 }
@@ -177,6 +191,9 @@ async fn status_view(control: &Control, rules: &Status) -> StatusView {
         uptime_s: control.engine.uptime().as_secs(),
         last_stop: control.start.last_stop.clone(),
         unusual: unusual(control),
+        // Whoever asks looks at the folder for these.
+        last_backup: None,
+        restored_from: None,
     }
 }
 

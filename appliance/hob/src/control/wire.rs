@@ -83,6 +83,19 @@ pub struct Compacted {
     pub windows_with_body_key: u64,
 }
 
+/// What lasts of the ledger: for a backup, which the asking command seals.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct LedgerView {
+    /// Its events, base64 (RFC 4648, section 4).
+    pub events: Vec<String>,
+    /// Box time in milliseconds.
+    pub box_time_ms: u64,
+    /// Ledger time in milliseconds.
+    pub ledger_time_ms: u64,
+    /// Unix milliseconds.
+    pub unix_ms: u64,
+}
+
 /// How the box stands.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StatusView {
@@ -136,6 +149,12 @@ pub struct StatusView {
     /// What is unusual, worst first; empty: nothing is.
     #[serde(default)]
     pub unusual: Vec<Unusual>,
+    /// When the last backup was made, RFC 3339. Told by the data folder, not by the box.
+    #[serde(default)]
+    pub last_backup: Option<String>,
+    /// The date of the backup that the box was restored from, RFC 3339, until its keeper has checked the members.
+    #[serde(default)]
+    pub restored_from: Option<String>,
 }
 
 /// Something unusual in the last hour. Says from how many places it came, and never from which.

@@ -20,6 +20,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use hob_log::backup::LastingLedger;
 use hob_log::{
     BodyReader, CompactReport, DiskLog, EventLog as _, LogError, LogStats, Opened, Options, Writer, WriterHandle,
 };
@@ -80,6 +81,7 @@ enum Command {
     Ask { ask: Ask, reply: oneshot::Sender<Answer> },
     Addresses(Vec<Address>),
     Clock { reply: oneshot::Sender<ClockView> },
+    Ledger { reply: oneshot::Sender<Result<LastingLedger, LogError>> },
     Compact { reply: oneshot::Sender<Result<CompactReport, LogError>> },
     Stop { back_in: Duration, reply: oneshot::Sender<()> },
 }
@@ -267,6 +269,19 @@ impl Engine {
         self.tell(Command::Compact { reply }).await.map_err(|stopped| stopped.to_string())?;
         match answer.await {
             Ok(report) => report.map_err(|error| error.to_string()),
+            Err(_) => Err(Stopped.to_string()),
+        }
+    }
+
+    /// What lasts of the ledger as it is durable now, with the clock: for a backup. Nobody waits meanwhile but the writer.
+    ///
+    /// # Errors
+    /// What the log says, in words.
+    pub async fn lasting_ledger(&self) -> Result<LastingLedger, String> {
+        let (reply, answer) = oneshot::channel();
+        self.tell(Command::Ledger { reply }).await.map_err(|stopped| stopped.to_string())?;
+        match answer.await {
+            Ok(ledger) => ledger.map_err(|error| error.to_string()),
             Err(_) => Err(Stopped.to_string()),
         }
     }

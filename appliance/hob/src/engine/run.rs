@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use hob_log::backup::LastingLedger;
 use hob_log::{LogNotice, Writer, WriterEvent, WriterHandle};
 use hob_protocol::address::{Address, AddressRecord};
 use hob_protocol::frame::ServerFrame;
@@ -184,6 +185,13 @@ impl Task {
             Command::Clock { reply } => {
                 // Whoever asked may have gone.
                 let _ = reply.send(self.clock_view(now));
+            }
+            Command::Ledger { reply } => {
+                let checkpoint = self.clock.checkpoint(self.clocks.monotone(), self.clocks.unix_ms());
+                self.writer.live_ledger(Box::new(move |live| {
+                    // Whoever asked may have gone.
+                    let _ = reply.send(live.map(|live| LastingLedger::of(live, Some(checkpoint))));
+                }));
             }
             Command::Compact { reply } => self.writer.compact(
                 now,
