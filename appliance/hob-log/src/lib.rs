@@ -251,4 +251,4 @@ pub const WINDOW_LENGTH: Duration = hob_protocol::limits::WINDOW_LENGTH;
 pub const COMMIT_BYTES_MAX: usize = 256 * 1024;
 
 /// The shortest time between two commits: what comes sooner is collected.
-pub const COMMIT_COLLECTS_FOR: Duration = Duration::from_millis(5);
+pub const COMMIT_COLLECTS_FOR: Duration = Duration::from_millis(10);

@@ -2,13 +2,13 @@
 //!
 //! Alone, an append is committed at once. What comes less than [`COMMIT_COLLECTS_FOR`] after the last commit began waits
 //! until that much has passed, or [`COMMIT_BYTES_MAX`] are together, and shares one sync: a card that syncs two hundred
-//! times a second is worn out by nothing else.
+//! times a second is worn out by nothing else. While it waits, the thread sleeps through what comes.
 
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::JoinHandle;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::thread::{JoinHandle, Thread};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -74,6 +74,8 @@ pub struct WriterHandle {
     queued_bytes: Arc<AtomicUsize>,
     reader: Arc<Mutex<Arc<dyn BodyReader>>>,
     busy_since: BusySince,
+    /// Set once the thread runs: to be woken when a whole commit is together.
+    thread: Arc<OnceLock<Thread>>,
 }
 
 /// When the writer began with what it is doing; `None`: it waits for something to do.
@@ -98,10 +100,12 @@ impl Writer {
             queued_bytes: Arc::clone(&queued_bytes),
             reader: Arc::new(Mutex::new(log.reader())),
             busy_since: BusySince::default(),
+            thread: Arc::default(),
         };
         let busy_since = Arc::clone(&handle.busy_since);
         let worker = Worker { log, report, inbox, queued_bytes, busy_since, rides_since: None, last_commit: None };
         let thread = std::thread::Builder::new().name("hob-log-writer".into()).spawn(move || worker.run())?;
+        handle.thread.get_or_init(|| thread.thread().clone());
         Ok(Self { thread, handle })
     }
 
@@ -124,8 +128,14 @@ impl WriterHandle {
     /// Hands over what the rules ask for, in the order of its tickets. Never blocks; see [`Self::queued_bytes`].
     pub fn append(&self, now: Now, appends: Vec<(Ticket, Append)>) {
         let bytes: usize = appends.iter().map(|(_, append)| append.weight_bytes()).sum();
-        self.queued_bytes.fetch_add(bytes, Ordering::Relaxed);
+        let before = self.queued_bytes.fetch_add(bytes, Ordering::Relaxed);
         self.send(Command::Append { now, appends });
+        if before < COMMIT_BYTES_MAX
+            && before + bytes >= COMMIT_BYTES_MAX
+            && let Some(thread) = self.thread.get()
+        {
+            thread.unpark();
+        }
     }
 
     /// Bytes that wait to be committed: a shell that sees much here reads no more from its sockets.
@@ -250,10 +260,11 @@ impl Worker {
             }
             bytes
         };
+        self.let_gather();
         let mut taken = take(first, &mut batch);
         let mut ended_by = None;
         while taken < COMMIT_BYTES_MAX {
-            match self.more() {
+            match self.inbox.try_recv().ok() {
                 Some(Command::Append { now: later, appends }) => {
                     now = later;
                     taken = take(appends, &mut batch);
@@ -277,10 +288,15 @@ impl Worker {
         ended_by
     }
 
-    /// What else goes into this commit: what is waiting, and what comes before the next commit may begin.
-    fn more(&self) -> Option<Command> {
-        let wait = self.last_commit.map_or(Duration::ZERO, |last| COMMIT_COLLECTS_FOR.saturating_sub(last.elapsed()));
-        if wait.is_zero() { self.inbox.try_recv().ok() } else { self.inbox.recv_timeout(wait).ok() }
+    /// Waits until the next commit may begin, or a whole one is together. Parked, so that what comes wakes nobody.
+    fn let_gather(&self) {
+        while self.queued_bytes.load(Ordering::Relaxed) < COMMIT_BYTES_MAX {
+            let wait = self.last_commit.map(|last| COMMIT_COLLECTS_FOR.saturating_sub(last.elapsed()));
+            match wait.filter(|wait| !wait.is_zero()) {
+                Some(wait) => std::thread::park_timeout(wait),
+                None => return,
+            }
+        }
     }
 
     fn handle(&mut self, command: Command) {
