@@ -26,11 +26,14 @@ pub const FOLDER: &str = "events";
 /// The most that one value may have: 17 of them fit a quarter of a segment of 512 KiB.
 pub const PART_BYTES_MAX: usize = 7 << 10;
 
-/// How long the thread lets work gather before it goes on.
-const GATHERS_FOR: Duration = Duration::from_millis(20);
+/// How long the thread lets work gather before it goes on, unless somebody waits for it.
+const GATHERS_FOR: Duration = Duration::from_millis(200);
+
+/// What is read of the journal at once: fronts, and as little as possible of the bodies between them.
+const FRONTS_BYTES: usize = 16 << 10;
 
 /// How often the ledger's database is synced: rule 7 gives it a second.
-const LEDGER_SYNC_EVERY: Duration = Duration::from_millis(400);
+const LEDGER_SYNC_EVERY: Duration = Duration::from_millis(300);
 
 /// How often a window's database is handed to the kernel. It is never synced by us.
 const FLUSH_EVERY: Duration = Duration::from_secs(5);
@@ -156,7 +159,7 @@ impl Events {
     }
 
     fn catch_up_all(&mut self, journal: &dyn LogFile, end: u64) -> Result<(), EventsError> {
-        let mut reader = ReadAhead::new(journal);
+        let mut reader = ReadAhead::in_pieces_of(FRONTS_BYTES, journal);
         while self.journal_at < end {
             let header = header_at(&mut reader, self.journal_at, end).ok_or(EventsError::Differs)?;
             if header.at.first_sequence != self.next_sequence {
@@ -296,6 +299,8 @@ struct Target {
 struct Shared {
     targets: BTreeMap<Bytes16, Target>,
     dirty: bool,
+    /// Somebody waits: what there is to do is done without letting more gather.
+    urgent: bool,
     stop: bool,
     notices: Vec<LogNotice>,
     rebuilt: u64,
@@ -374,7 +379,7 @@ impl Indexer {
             return;
         };
         target.forget = true;
-        self.wake(shared);
+        self.hurry(shared);
         self.wait_idle_until(|shared| !shared.targets.contains_key(&log_id));
     }
 
@@ -383,7 +388,7 @@ impl Indexer {
         let round = {
             let shared = lock(&self.meeting);
             let round = shared.rounds;
-            self.wake(shared);
+            self.hurry(shared);
             round
         };
         self.wait_idle_until(|shared| shared.rounds > round + 1 || shared.idle_rounds > round);
@@ -404,7 +409,7 @@ impl Indexer {
         {
             let mut shared = lock(&self.meeting);
             shared.stop = true;
-            self.wake(shared);
+            self.hurry(shared);
         }
         if let Some(thread) = self.thread.take()
             && thread.join().is_err()
@@ -419,6 +424,13 @@ impl Indexer {
             drop(shared);
             self.meeting.1.notify_all();
         }
+    }
+
+    fn hurry(&self, mut shared: MutexGuard<'_, Shared>) {
+        shared.dirty = true;
+        shared.urgent = true;
+        drop(shared);
+        self.meeting.1.notify_all();
     }
 
     fn wait_idle_until(&self, done: impl Fn(&Shared) -> bool) {
@@ -471,8 +483,15 @@ impl Worker {
             if stop {
                 return;
             }
-            std::thread::sleep(GATHERS_FOR);
+            self.let_gather();
         }
+    }
+
+    /// One look at a journal is cheaper than ten.
+    fn let_gather(&self) {
+        let shared = lock(&self.meeting);
+        let gathered = self.meeting.1.wait_timeout_while(shared, GATHERS_FOR, |shared| !shared.urgent);
+        gathered.unwrap_or_else(PoisonError::into_inner).0.urgent = false;
     }
 
     /// Waits until something is to be done, or a database is due to be flushed.

@@ -63,11 +63,17 @@ pub(crate) struct ReadAhead<'a> {
     len: u64,
     start: u64,
     buffer: Vec<u8>,
+    piece_bytes: usize,
 }
 
 impl<'a> ReadAhead<'a> {
     pub(crate) fn new(file: &'a dyn LogFile) -> Self {
-        Self { len: file.len().unwrap_or(0), file, start: 0, buffer: Vec::new() }
+        Self::in_pieces_of(READ_AHEAD_BYTES, file)
+    }
+
+    /// For whoever steps over most of it.
+    pub(crate) fn in_pieces_of(piece_bytes: usize, file: &'a dyn LogFile) -> Self {
+        Self { len: file.len().unwrap_or(0), file, start: 0, buffer: Vec::new(), piece_bytes }
     }
 
     /// So many bytes at an offset; `None` if the file is shorter or cannot be read there.
@@ -85,7 +91,7 @@ impl<'a> ReadAhead<'a> {
 
     fn fill(&mut self, offset: u64, bytes: usize) -> Option<()> {
         let left = usize::try_from(self.len - offset).unwrap_or(usize::MAX);
-        let want = bytes.max(READ_AHEAD_BYTES).min(left);
+        let want = bytes.max(self.piece_bytes).min(left);
         self.buffer.resize(want, 0);
         self.start = offset;
         let mut got = 0;
