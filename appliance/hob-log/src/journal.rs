@@ -1,6 +1,8 @@
 //! A log's journal: the synced truth. Append, sync, cut.
 //!
-//! Space is reserved in steps of 4 MiB and reads as zeros, so that a sync seldom writes metadata. After a failed write or
+//! Space is reserved in steps of 4 MiB and reads as zeros, so that a sync seldom writes metadata. What was never written is
+//! still marked so in the file's extents, and each sync behind that mark writes the inode; so a small group brings the
+//! zeros up to the next [`ZERO_BYTES`] along, and the following small ones land in blocks that were written before. After a failed write or
 //! sync nothing since the last good sync is taken as written (rule 1): the journal is broken until [`Journal::heal`] has
 //! reopened it, checked it against the mark and cut it back.
 
@@ -19,6 +21,12 @@ pub const FILE: &str = "journal";
 
 /// Space is reserved in steps of this many bytes.
 pub const RESERVE_BYTES: u64 = 4 << 20;
+
+/// A small group is written with zeros up to the next multiple of this many bytes.
+const ZERO_BYTES: u64 = 64 << 10;
+
+/// Larger groups bring no zeros: their share of the inode's write is small, and every zero is written twice.
+const SMALL_GROUP_BYTES: usize = 12 << 10;
 
 /// A group is closed when its items reach this many bytes.
 const GROUP_BYTES_WANTED: usize = 512 << 10;
@@ -59,6 +67,8 @@ pub struct Journal {
     /// What is durable.
     good: End,
     reserved: u64,
+    /// Up to here the file's blocks were written at least once.
+    written: u64,
     broken: bool,
     buffer: Vec<u8>,
 }
@@ -89,6 +99,7 @@ impl Journal {
             end: End::default(),
             good: End::default(),
             reserved: 0,
+            written: 0,
             broken: false,
             buffer: Vec::new(),
         })
@@ -121,6 +132,7 @@ impl Journal {
             end,
             good: end,
             reserved: end.bytes,
+            written: end.bytes,
             broken: false,
             buffer: Vec::new(),
         };
@@ -198,10 +210,12 @@ impl Journal {
         }
         let bytes = self.buffer.len() as u64;
         self.reserve(self.end.bytes + bytes)?;
+        self.bring_zeros();
         if let Err(error) = self.file.write_at(&self.buffer, self.end.bytes) {
             self.broken = true;
             return Err(LogError::disk("write to a journal", &self.folder.join(FILE), error));
         }
+        self.written = self.written.max(self.end.bytes + self.buffer.len() as u64);
         self.end = End {
             bytes: self.end.bytes + bytes,
             next_sequence: self.end.next_sequence + sealed.records,
@@ -211,6 +225,18 @@ impl Journal {
             self.buffer = Vec::new();
         }
         Ok(())
+    }
+
+    /// A small group that reaches blocks that were never written takes the zeros behind it along: within what is
+    /// reserved, where they change nothing that anybody reads.
+    fn bring_zeros(&mut self) {
+        let end = self.end.bytes + self.buffer.len() as u64;
+        if end <= self.written || self.buffer.len() > SMALL_GROUP_BYTES {
+            return;
+        }
+        let zeros = (end.next_multiple_of(ZERO_BYTES).min(self.reserved)).saturating_sub(end);
+        let zeros = usize::try_from(zeros).unwrap_or_default();
+        self.buffer.resize(self.buffer.len() + zeros, 0);
     }
 
     /// Makes sure that there is room, before anything is written: a full disk is noticed while the journal is whole.
@@ -324,6 +350,7 @@ impl Journal {
         self.file.set_len(self.end.bytes)?;
         self.file.sync_all()?;
         self.reserved = self.end.bytes;
+        self.written = self.end.bytes;
         Ok(())
     }
 }
