@@ -35,8 +35,9 @@ const FRONTS_BYTES: usize = 16 << 10;
 /// How often the ledger's database is synced: rule 7 gives it a second.
 const LEDGER_SYNC_EVERY: Duration = Duration::from_millis(300);
 
-/// How often a window's database is handed to the kernel. It is never synced by us.
-const FLUSH_EVERY: Duration = Duration::from_secs(5);
+/// How often a window's database is handed to the kernel. It is never synced by us, and each time costs more than what is
+/// in it: what a crash takes of it is read from the journal again.
+const FLUSH_EVERY: Duration = Duration::from_secs(60);
 
 /// How often opening is tried while a just dropped database still holds its lock.
 const OPEN_TRIES: u32 = 20;
