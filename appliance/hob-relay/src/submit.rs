@@ -7,6 +7,7 @@ use hob_protocol::envelope::Envelope;
 use hob_protocol::frame::{ServerBody, TokenKind, Urgency};
 use hob_protocol::ids::{DeliveryToken, EnvelopeId};
 use hob_protocol::limits::{ENVELOPE_SIZES, INTRODUCTION_PENDING_MAX, INTRODUCTION_TOTAL_MAX, TTL_MIN};
+use hob_protocol::planted;
 
 use crate::clock::Now;
 use crate::connection::{BAD_TOKENS_MAX, Role};
@@ -62,6 +63,10 @@ impl Relay {
         };
         let id = submit.envelope.id_in(&owner.id);
         if self.answer_repeat(now, conn, request, &id, effects) {
+            return Ok(());
+        }
+        if planted!("accepted-but-swallowed") && id.as_bytes().first().is_some_and(|byte| *byte < 4) {
+            effects.send(conn, request, ServerBody::Accepted { ttl, duplicate: false });
             return Ok(());
         }
         self.check_room(now, mailbox, token, submit.envelope.len())?;
@@ -219,6 +224,9 @@ impl Relay {
             token.submitted = token.submitted.saturating_add(1);
         }
         let ttl = deadline.left(now.box_time);
+        if planted!("answer-before-append") {
+            effects.send(conn, request, ServerBody::Accepted { ttl, duplicate: false });
+        }
         self.append(append, Some(Waiting::Accept { entry, id, conn, request, ttl, body }), effects);
     }
 

@@ -9,6 +9,7 @@ use hob_log::BodyReader;
 use hob_protocol::code::{Code, Refused};
 use hob_protocol::envelope::Envelope;
 use hob_protocol::frame::{ClientFrame, FrameError, ServerBody, ServerFrame};
+use hob_protocol::planted;
 use hob_protocol::transcript::Exporter;
 use hob_relay::{Body, ConnId};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -60,6 +61,10 @@ pub async fn run<S: AsyncRead + AsyncWrite + Unpin>(
     let mut pass = Some(pass);
     let end = serve((&engine, &witness), conn, &mut socket, &outbox, &mut pass).await;
     engine.closed(conn).await;
+    if planted!("leak-connection") {
+        std::mem::forget(socket);
+        return;
+    }
     if let End::Close(code) = end {
         // Whoever does not read is not waited for.
         let said = tokio::time::timeout(GOODBYE_WITHIN, socket.close(code)).await;

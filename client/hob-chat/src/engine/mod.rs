@@ -19,6 +19,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use getrandom::SysRng;
 use hob_client::{Client, CommandError, Input, Link, MessageId, Notice, Output, Outputs};
+use hob_protocol::planted;
 use rand_core::UnwrapErr;
 use tokio::sync::{mpsc, watch};
 use tokio::time::sleep;
@@ -145,6 +146,9 @@ impl Engine {
     fn carry_out(self: &Rc<Self>, inner: &mut Inner, outputs: Outputs) {
         for output in outputs {
             match output {
+                Output::Save if planted!("save-after-send") => {
+                    tokio::task::spawn_local(save_late(Rc::clone(self)));
+                }
                 Output::Save => {
                     if let Err(error) = inner.profile.save(&inner.client.save()) {
                         inner.stopped = Some(Stopped::NotSaved(Arc::new(error)));
@@ -290,11 +294,22 @@ impl Engine {
             }
         };
         let _ = tokio::time::timeout(LAST_FLUSH, flushed).await;
+        if planted!("save-after-send") {
+            save_late(Rc::clone(self)).await;
+        }
         let closing = self.inner.borrow_mut().links.close_all();
         for link in closing {
             let _ = tokio::time::timeout(Duration::from_secs(1), link).await;
         }
     }
+}
+
+/// The planted fault: what depends on a state is out before the state is safe.
+async fn save_late(engine: Rc<Engine>) {
+    sleep(Duration::from_millis(30)).await;
+    let inner = engine.inner.borrow();
+    // As a fault would, it says nothing.
+    let _ = inner.profile.save(&inner.client.save());
 }
 
 /// Wakes the core when it asked for it.
