@@ -12,8 +12,13 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
 use serde_json::Value;
 
-/// A program that the build made, beside the running test.
+/// A program that the build made, beside the running test; or in the folder that `HOB_TEST_PROGRAMS` names.
 pub fn program(name: &str) -> PathBuf {
+    if let Some(folder) = std::env::var_os("HOB_TEST_PROGRAMS") {
+        let program = Path::new(&folder).join(name);
+        assert!(program.exists(), "{} is not built", program.display());
+        return program;
+    }
     let mut folder = std::env::current_exe().unwrap();
     folder.pop();
     if folder.ends_with("deps") || folder.ends_with("examples") {

@@ -1,7 +1,7 @@
 //! What the whole-system tests and the benches share: a real box as a process, and a client that speaks frames.
 //!
 //! # Layout
-//! - [`boxes`]: starts, kills and asks `hob` processes.
+//! - [`boxes`]: starts, kills and asks `hob` processes. [`chance`]: choices from a seed.
 //! - [`wire`]: one connection, frame by frame, well-behaved or not.
 //! - [`people`]: devices with keys that join, grant and prove.
 //! - [`chat`]: runs `hob-chat`.
@@ -19,6 +19,7 @@
 )]
 
 pub mod boxes;
+pub mod chance;
 pub mod chat;
 pub mod clock;
 pub mod held;
