@@ -1,0 +1,51 @@
+//! Whether something grows: a line through its readings, and how sure it is.
+
+/// Readings are averaged in so many blocks first: neighbours resemble each other, and would make the line look surer.
+const BLOCKS: usize = 20;
+/// What is not three times its own standard error is taken for chance.
+const SURE: f64 = 3.0;
+/// Growth in 24 hours of such work that is too much, as a share of the mean.
+const TOO_MUCH: f64 = 0.1;
+
+/// A line by least squares.
+#[derive(Debug)]
+pub struct Slope {
+    mean: f64,
+    per_hour: f64,
+    error: f64,
+}
+
+/// Of readings: hours, value.
+pub fn of(points: &[(f64, f64)]) -> Slope {
+    let size = points.len().div_ceil(BLOCKS).max(1);
+    let mean_of = |values: &mut dyn Iterator<Item = f64>| {
+        let (sum, count) = values.fold((0.0, 0.0), |(sum, count), value| (sum + value, count + 1.0));
+        sum / f64::max(count, 1.0)
+    };
+    let blocks: Vec<(f64, f64)> = points
+        .chunks(size)
+        .map(|block| (mean_of(&mut block.iter().map(|point| point.0)), mean_of(&mut block.iter().map(|point| point.1))))
+        .collect();
+    let middle = mean_of(&mut blocks.iter().map(|block| block.0));
+    let mean = mean_of(&mut blocks.iter().map(|block| block.1));
+    let spread: f64 = blocks.iter().map(|block| (block.0 - middle).powi(2)).sum();
+    let together: f64 = blocks.iter().map(|block| (block.0 - middle) * (block.1 - mean)).sum();
+    let per_hour = if spread > 0.0 { together / spread } else { 0.0 };
+    let rest: f64 = blocks.iter().map(|block| (block.1 - mean - per_hour * (block.0 - middle)).powi(2)).sum();
+    let free = (blocks.len() as f64 - 2.0).max(1.0);
+    let error = if spread > 0.0 { (rest / free / spread).sqrt() } else { 0.0 };
+    Slope { mean, per_hour, error }
+}
+
+impl Slope {
+    /// Grows for sure, and too fast.
+    pub fn grows(&self) -> bool {
+        self.per_hour > SURE * self.error && self.per_hour * 24.0 > TOO_MUCH * self.mean
+    }
+
+    pub fn line(&self, name: &str, unit: &str) -> String {
+        let Self { mean, per_hour, error } = self;
+        let verdict = if self.grows() { "GROWS" } else { "flat" };
+        format!("{name}: {mean:.1} {unit}, slope {per_hour:+.2} ± {error:.2} {unit} an hour: {verdict}")
+    }
+}
