@@ -65,7 +65,8 @@ pub enum EventsError {
 /// An open database.
 #[derive(Debug)]
 pub struct Events {
-    db: sled::Db,
+    /// There until it is let go.
+    db: Option<sled::Db>,
     folder: PathBuf,
     /// The sequence number after the last group that it holds.
     next_sequence: u64,
@@ -103,14 +104,18 @@ impl Events {
                 }
             }
         };
-        Ok(Self { db, folder, next_sequence: 0, journal_at: 0, unsynced_since: None, is_entered: false })
+        Ok(Self { db: Some(db), folder, next_sequence: 0, journal_at: 0, unsynced_since: None, is_entered: false })
+    }
+
+    fn db(&self) -> Result<&sled::Db, EventsError> {
+        self.db.as_ref().ok_or(EventsError::Panicked)
     }
 
     /// The front that begins with a sequence number, put together from its parts.
     pub fn front(&self, sequence: u64) -> Option<Vec<u8>> {
         let read = || {
             let mut front = Vec::new();
-            for item in self.db.scan_prefix(sequence.to_be_bytes()) {
+            for item in self.db().ok()?.scan_prefix(sequence.to_be_bytes()) {
                 front.extend_from_slice(&item.ok()?.1);
             }
             (!front.is_empty()).then_some(front)
@@ -129,7 +134,7 @@ impl Events {
 
     fn compare_all(&mut self, journal: &dyn LogFile, end: u64) -> Result<(), EventsError> {
         let mut reader = ReadAhead::new(journal);
-        let mut items = self.db.iter();
+        let mut items = self.db()?.iter();
         let mut next = || items.next().transpose().map_err(EventsError::Sled);
         while let Some((key, first_part)) = next()? {
             let header = header_at(&mut reader, self.journal_at, end).ok_or(EventsError::Differs)?;
@@ -168,7 +173,7 @@ impl Events {
             }
             let front = reader.get(self.journal_at, header.front_bytes()).ok_or(EventsError::Differs)?;
             for (number, part) in front.chunks(PART_BYTES_MAX).enumerate() {
-                self.db.insert(key_of(&header, number), part).map_err(EventsError::Sled)?;
+                self.db()?.insert(key_of(&header, number), part).map_err(EventsError::Sled)?;
             }
             self.journal_at += header.total_bytes as u64;
             self.next_sequence = header.next_sequence();
@@ -182,7 +187,8 @@ impl Events {
     /// # Errors
     /// [`EventsError::Blob`] if a value went to `blobs/`; then as above.
     pub fn flush(&mut self, sync: bool) -> Result<(), EventsError> {
-        let flushed = catch_unwind(AssertUnwindSafe(|| self.db.flush()));
+        let db = self.db()?;
+        let flushed = catch_unwind(AssertUnwindSafe(|| db.flush()));
         flushed.map_err(|_| EventsError::Panicked)?.map_err(EventsError::Sled)?;
         self.check_blobs()?;
         if sync {
@@ -211,6 +217,20 @@ impl Events {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
             Err(error) => Err(EventsError::Folder(error)),
         }
+    }
+}
+
+impl Drop for Events {
+    fn drop(&mut self) {
+        let_go(self.db.take());
+    }
+}
+
+/// sled syncs its file when it is dropped, and panics when the disk says no: no thread may fall with a database that can
+/// be thrown away.
+pub(crate) fn let_go<T>(db: T) {
+    if catch_unwind(AssertUnwindSafe(|| drop(db))).is_err() {
+        tracing::warn!("an events database could not be closed tidily; it is checked when it is opened again");
     }
 }
 

@@ -320,3 +320,17 @@ fn the_writer_groups_what_waits_and_reports_it_durable_in_order() {
     writer.close().unwrap();
     assert_eq!(open(folder.path(), at(1)).pending.len(), 500);
 }
+
+/// A database whose file cannot be synced falls when it is dropped, as sled's does.
+struct Falls;
+
+impl Drop for Falls {
+    fn drop(&mut self) {
+        panic!("the disk says no");
+    }
+}
+
+#[test]
+fn a_database_that_falls_when_it_is_closed_takes_no_thread_with_it() {
+    std::thread::spawn(|| crate::events::let_go(Falls)).join().unwrap();
+}
