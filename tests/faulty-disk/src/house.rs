@@ -72,13 +72,39 @@ pub struct House {
 
 /// The house's clock: it runs, and it is moved ahead.
 #[derive(Debug, Clone)]
-pub struct Time(Arc<(Instant, Mutex<i64>)>);
+pub struct Time(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    began: Instant,
+    /// When it was moved, and by how many seconds.
+    moved: Mutex<Vec<(Instant, i64)>>,
+}
+
+/// What was on its way when the clock was moved comes within so much real time.
+const ON_ITS_WAY: Duration = Duration::from_secs(20);
 
 impl Time {
+    fn begins() -> Self {
+        Self(Arc::new(Shared { began: Instant::now(), moved: Mutex::default() }))
+    }
+
+    fn moved(&self) -> MutexGuard<'_, Vec<(Instant, i64)>> {
+        self.0.moved.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Seconds since the house was made.
     pub fn now_s(&self) -> f64 {
-        let ahead = *self.0.1.lock().unwrap_or_else(PoisonError::into_inner);
-        self.0.0.elapsed().as_secs_f64() + ahead as f64
+        let ahead: i64 = self.moved().iter().map(|(_, seconds)| seconds).sum();
+        self.0.began.elapsed().as_secs_f64() + ahead as f64
+    }
+
+    /// The same without the moves of the last moments: what comes now over a connection that was there before may have
+    /// been on its way before, too.
+    pub fn on_its_way_s(&self) -> f64 {
+        let late: i64 =
+            self.moved().iter().filter(|(at, _)| at.elapsed() < ON_ITS_WAY).map(|(_, seconds)| seconds).sum();
+        self.now_s() - late as f64
     }
 }
 
@@ -96,7 +122,7 @@ impl House {
             program: program.to_path_buf(),
             environment: Vec::new(),
             clock: WallClock::right(),
-            time: Time(Arc::new((Instant::now(), Mutex::new(0)))),
+            time: Time::begins(),
             disk: None,
             resting: Disk::default(),
             copies: Vec::new(),
@@ -147,9 +173,9 @@ impl House {
 
     /// Moves everybody's clock ahead.
     pub fn pass(&self, seconds: i64) {
-        let mut ahead = self.time.0.1.lock().unwrap_or_else(PoisonError::into_inner);
-        *ahead += seconds;
-        self.clock.off_by(*ahead);
+        let mut moved = self.time.moved();
+        moved.push((Instant::now(), seconds));
+        self.clock.off_by(moved.iter().map(|(_, seconds)| seconds).sum());
     }
 
     /// The mounted disk.

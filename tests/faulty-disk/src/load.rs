@@ -228,7 +228,7 @@ async fn read(
             },
         };
         if let ServerBody::Push { id, envelope, .. } = body {
-            let now_s = shared.time.now_s();
+            let now_s = shared.time.on_its_way_s();
             shared.account(|account| account.came(member, &id, envelope.id_in(&mailbox) == id, now_s));
             if below(&mut rng, 100) < acknowledged_percent {
                 shared.account(|account| account.acknowledge(&id));

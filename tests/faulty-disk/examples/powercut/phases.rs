@@ -219,6 +219,11 @@ impl Scene {
         let mut tally = Tally { cuts: 1, ..Tally::default() };
         let story = house.story();
         self.cut(house, &mut tally);
+        // The box may be off for hours: what is due then is destroyed by the start.
+        let stays_off = matches!(self.phase, Phase::Ended | Phase::Starting) && below(&mut self.rng, 3) == 0;
+        if stays_off {
+            house.pass([1, 6, 7][below(&mut self.rng, 3) as usize] * HOUR);
+        }
         if self.phase == Phase::Starting {
             // And the next start is cut short, too.
             house.disk();
