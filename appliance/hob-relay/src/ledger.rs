@@ -30,7 +30,10 @@ pub(crate) struct Member {
 
 impl Relay {
     pub(crate) fn restore(&mut self, now: Now, restored: Restored, effects: &mut Effects) {
-        for event in restored.ledger {
+        // A device's event may be younger than its tokens: the log tells each where it changed last.
+        let is_device = |event: &LedgerEvent| matches!(event, LedgerEvent::Device(_));
+        let (devices, rest): (Vec<_>, Vec<_>) = restored.ledger.into_iter().partition(is_device);
+        for event in devices.into_iter().chain(rest) {
             // An event that does not fit was written by no version of this box: its record was sealed and whole, so it
             // is left alone rather than guessed at.
             let _ = self.restore_event(now, event);

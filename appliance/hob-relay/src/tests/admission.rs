@@ -201,6 +201,25 @@ fn after_a_new_epoch_owners_are_asked_for_tokens_and_bundle_and_nobody_gets_a_st
 }
 
 #[test]
+fn tokens_and_bundles_outlive_a_restart_after_a_new_epoch_though_their_devices_changed_last() {
+    let mut world = World::new();
+    let ada = world.home(1);
+    let bundle = Bytes::from_static(b"new");
+    world.say(ada.owner, ClientBody::BundlePublish { bundle, ttl: Duration::from_secs(9000) });
+    // As the log hands it over: each event where it changed last. The new epoch wrote the device anew.
+    let mut ledger = world.ledger();
+    let device = ledger.iter().position(|event| matches!(event, LedgerEvent::Device(_))).unwrap();
+    let device = ledger.remove(device);
+    ledger.push(device);
+    let mut world = World::restored(Config::default(), Restored { ledger, ..Restored::default() });
+    let sender = world.connect();
+    world.say(sender, ClientBody::BundleFetch { token: ada.token.clone() });
+    assert!(matches!(world.last(sender), ServerBody::Bundle { .. }), "{:?}", world.last(sender));
+    world.submit(sender, &ada.token, envelope(7));
+    assert!(accepted(false)(world.last(sender)));
+}
+
+#[test]
 fn a_box_that_restarts_before_a_device_is_back_asks_it_all_the_same_after_a_new_epoch() {
     let mut world = World::new();
     let ada = world.home(1);
