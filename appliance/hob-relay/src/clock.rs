@@ -95,6 +95,8 @@ pub struct BoxClock {
     /// The gap that ledger time has not been charged yet because nobody confirmed it.
     uncharged: Duration,
     confirmed: bool,
+    /// How long the box was off is known after all.
+    gap_was_learnt: bool,
     latest: Now,
 }
 
@@ -129,7 +131,7 @@ impl BoxClock {
             }
         };
         let latest = Now { box_time: start.box_time, ledger_time: start.ledger_time, unix_ms };
-        Self { start, started_at: monotone, gap, uncharged, confirmed: false, latest }
+        Self { start, started_at: monotone, gap, uncharged, confirmed: false, gap_was_learnt: false, latest }
     }
 
     /// The time now. Never before an earlier answer, whatever the arguments do.
@@ -145,6 +147,9 @@ impl BoxClock {
 
     /// Two sources agree on the time: charges ledger time for the time that the box was off, and box time for a gap
     /// that was unknown. Only the first confirmation of a run counts.
+    ///
+    /// A gap stays unknown where the stored time is ahead of the confirmed one: a wall clock that was once far ahead was
+    /// believed, and nothing tells when the box stopped.
     pub fn confirm(&mut self, monotone: Duration, confirmed_unix_ms: u64) {
         if self.confirmed {
             return;
@@ -162,6 +167,8 @@ impl BoxClock {
                 self.start.ledger_time = self.start.ledger_time.plus(charged);
             }
             Gap::Unknown => {
+                let ahead_ms = self.start.unix_ms.saturating_sub(at_start);
+                self.gap_was_learnt = ahead_ms <= millis(AGREE_WITHIN);
                 let off = Duration::from_millis(at_start.saturating_sub(self.start.unix_ms));
                 let uncharged = off.saturating_sub(CHECKPOINT_EVERY);
                 self.start.box_time = self.start.box_time.plus(uncharged);
@@ -195,9 +202,10 @@ impl BoxClock {
         self.confirmed
     }
 
-    /// When windows from before the start are destroyed unless the time is confirmed first; `None`: not at all.
+    /// When windows from before the start are destroyed unless it is learnt first how long the box was off; `None`: not
+    /// at all.
     pub fn old_windows_until(&self) -> Option<BoxTime> {
-        (self.gap == Gap::Unknown && !self.confirmed).then(|| self.start.box_time.plus(UNCONFIRMED_MAX))
+        (self.gap == Gap::Unknown && !self.gap_was_learnt).then(|| self.start.box_time.plus(UNCONFIRMED_MAX))
     }
 }
 
@@ -290,6 +298,17 @@ mod tests {
         clock.confirm(Duration::from_secs(60), T + millis(7 * HOUR));
         assert_eq!(clock.old_windows_until(), None);
         assert_eq!(clock.now(Duration::from_secs(60), 0).box_time.since(BoxTime(1_000_000)), 7 * HOUR);
+    }
+
+    #[test]
+    fn a_confirmed_time_tells_nothing_about_the_gap_of_a_box_whose_stored_time_is_in_the_future() {
+        // Once a wall clock was a month ahead, and was believed; then the box was off for half a day.
+        let mut clock =
+            BoxClock::start(Some(stopped_at(T + millis(HOUR * 720))), Duration::ZERO, T + millis(12 * HOUR));
+        let started = clock.now(Duration::ZERO, T).box_time;
+        clock.confirm(Duration::from_secs(5), T + millis(12 * HOUR));
+        assert!(clock.is_confirmed());
+        assert_eq!(clock.old_windows_until(), Some(started.plus(UNCONFIRMED_MAX)), "old mail goes all the same");
     }
 
     #[test]
