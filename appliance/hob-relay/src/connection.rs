@@ -157,7 +157,9 @@ impl Relay {
 
     pub(crate) fn going_down(&mut self, back_in: Duration, effects: &mut Effects) {
         self.going_down = true;
-        for &conn in self.connections.keys() {
+        let mut there: Vec<ConnId> = self.connections.keys().copied().collect();
+        there.sort_unstable();
+        for conn in there {
             effects.send(conn, 0, ServerBody::Restarting { back_in });
         }
     }

@@ -77,7 +77,7 @@ impl Relay {
         for number in tokens {
             self.drop_token(number, effects);
         }
-        let over: Vec<_> = self
+        let mut over: Vec<_> = self
             .invitations
             .iter()
             .filter(|(_, invitation)| match invitation.redeemed {
@@ -86,6 +86,7 @@ impl Relay {
             })
             .map(|(id, _)| *id)
             .collect();
+        over.sort_unstable();
         for id in over {
             self.withdraw(&id, effects);
         }
@@ -104,7 +105,7 @@ impl Relay {
 
     fn close_idle(&mut self, now: BoxTime, effects: &mut Effects) {
         let (unproven, idle) = (self.config.unproven_for, self.config.sender_idle_for);
-        let slow: Vec<ConnId> = self
+        let mut slow: Vec<ConnId> = self
             .connections
             .iter()
             .filter(|(_, connection)| {
@@ -117,6 +118,7 @@ impl Relay {
             })
             .map(|(&conn, _)| conn)
             .collect();
+        slow.sort_unstable();
         for conn in slow {
             self.connections.remove(&conn);
             effects.push(Effect::Close { conn, refused: Refused::finally(Code::TooSlow) });

@@ -2,7 +2,8 @@
 //!
 //! A state machine without I/O. It knows no socket, file, clock or random source: time comes in with every input,
 //! chance from a seed, and everything that must follow comes back as [`Effects`]. One owner holds the [`Relay`] and
-//! feeds it; what it holds in memory is the index over the log and is rebuilt from the log's events on start.
+//! feeds it; what it holds in memory is the index over the log and is rebuilt from the log's events on start. The same
+//! inputs always have the same effects in the same order: no order of a hash table ever shows.
 //!
 //! # The rules in short
 //! 1. Two kinds of connection: an *owner's* proves a mailbox ([`Input::Frame`] with `prove`), a *sender's* stays

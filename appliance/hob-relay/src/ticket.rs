@@ -47,7 +47,9 @@ impl Relay {
     /// Whoever was taken out opens no mailbox any more.
     pub(crate) fn withdraw_tickets(&mut self, member: &MemberId, effects: &mut Effects) {
         let mine = self.invitations.iter().filter(|(_, open)| open.member == Some(*member));
-        for id in mine.map(|(id, _)| *id).collect::<Vec<InvitationId>>() {
+        let mut mine: Vec<InvitationId> = mine.map(|(id, _)| *id).collect();
+        mine.sort_unstable();
+        for id in mine {
             self.withdraw(&id, effects);
         }
     }
