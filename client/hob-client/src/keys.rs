@@ -6,14 +6,15 @@ use bytes::Bytes;
 use ed25519_dalek::SigningKey;
 use hob_protocol::ids::{BoxIdentity, DeviceKey, MailboxId, MemberKey};
 use hob_protocol::limits::{BUNDLE_TTL_MAX, KEEP_MAX};
+use hob_protocol::planted;
 use rand_core::CryptoRng;
 use serde::{Deserialize, Serialize};
-use vodozemac::olm::Account;
 use zeroize::Zeroizing;
 
 use crate::bundle::Bundle;
 use crate::record::DeviceRecord;
 use crate::seal::outer::{self, Prekey, PrekeySecret, SUITE};
+use crate::seal::ratchet::Account;
 
 /// How long a prekey is the published one, while the device is online.
 pub(crate) const PREKEY_LIFE: Duration = Duration::from_secs(6 * 3600);
@@ -77,7 +78,8 @@ pub(crate) struct Published {
 
 mod account_pickle {
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
-    use vodozemac::olm::{Account, AccountPickle};
+
+    use crate::seal::ratchet::{Account, AccountPickle};
 
     pub(super) fn serialize<S: Serializer>(account: &Account, serializer: S) -> Result<S::Ok, S::Error> {
         account.pickle().serialize(serializer)
@@ -199,7 +201,8 @@ impl Keys {
             self.new_fallback(now_ms);
         }
         self.prekeys.retain(|prekey| {
-            prekey.retired_ms.is_none_or(|retired| now_ms < retired.saturating_add(ms(PREKEY_AFTERLIFE)))
+            let afterlife = if planted!("prekeys-die-early") { 0 } else { ms(PREKEY_AFTERLIFE) };
+            prekey.retired_ms.is_none_or(|retired| now_ms < retired.saturating_add(afterlife))
         });
         self.is_unpublished()
     }

@@ -5,6 +5,7 @@
 //! - [`devices`]: what a member's devices say to each other, inside the plaintext.
 //! - [`quote`]: which message a text answers, inside the plaintext.
 //! - [`olm`]: its encryption between two devices; the sender keeps this *inner ciphertext* until the receipt.
+//! - [`ratchet`]: the library behind it, or in a simulation's build a stand-in.
 //! - [`middle`]: sender device, kind and session id around it, by which the receiver finds the session.
 //! - [`padding`]: to one of six sizes, hidden under what follows.
 //! - [`outer`]: HPKE with X-Wing to the recipient device's prekey: the envelope.
@@ -62,3 +63,6 @@ pub mod olm;
 pub mod outer;
 pub mod padding;
 pub mod quote;
+pub mod ratchet;
+#[cfg(feature = "stand-in")]
+pub mod stand_in;

@@ -6,10 +6,11 @@
 
 use serde::{Deserialize, Serialize};
 use vodozemac::Curve25519PublicKey;
-use vodozemac::olm::{Account, OlmMessage, PreKeyMessage, Session, SessionConfig};
+use vodozemac::olm::SessionConfig;
 use zeroize::Zeroizing;
 
 use super::middle::Kind;
+use super::ratchet::{Account, OlmMessage, PreKeyMessage, Session};
 
 /// Skipped keys that a chain keeps.
 pub const SKIPPED_KEYS_MAX: u64 = 40;
@@ -80,7 +81,8 @@ struct Chain {
 
 mod session_pickle {
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
-    use vodozemac::olm::{Session, SessionPickle};
+
+    use crate::seal::ratchet::{Session, SessionPickle};
 
     pub(super) fn serialize<S: Serializer>(session: &Session, serializer: S) -> Result<S::Ok, S::Error> {
         session.pickle().serialize(serializer)
