@@ -6,6 +6,7 @@ use hob_protocol::code::{Code, Refused};
 use hob_protocol::frame::{Binding, ServerBody};
 use hob_protocol::ids::{DeviceKey, InvitationId, InvitationSecret, MailboxId, MemberId};
 use hob_protocol::limits::REDEEM_AGAIN;
+use hob_protocol::planted;
 use hob_protocol::transcript::{BoundTo, prove, redeem_mac, same_mac};
 use rand_core::Rng;
 
@@ -191,7 +192,7 @@ impl Relay {
             return Err(BAD);
         };
         let superseded = mailbox.owner.take();
-        let cursor = mailbox.queue.head;
+        let cursor = if planted!("newest-first") { mailbox.queue.tail } else { mailbox.queue.head };
         mailbox.owner = Some(Owner { conn, credit, in_flight: 0, cursor, catching_up_to: Some(catching_up_to) });
         let proved = ServerBody::Proved {
             mailbox: mailbox.id,

@@ -5,6 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use hob_protocol::code::{Code, Refused};
 use hob_protocol::frame::{ClientBody, FrameError, Hello, ServerBody};
+use hob_protocol::planted;
 use hob_protocol::transcript::Exporter;
 use rand_core::Rng;
 
@@ -138,6 +139,7 @@ impl Relay {
             return;
         };
         match connection.role {
+            Role::Owner { .. } if planted!("owner-not-forgotten") => {}
             Role::Owner { mailbox } => self.mailboxes.owner_left(mailbox, conn),
             Role::Watcher { mailbox } => self.mailboxes.watcher_left(mailbox, conn),
             Role::Fresh | Role::Sender => {}

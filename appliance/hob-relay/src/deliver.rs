@@ -3,6 +3,7 @@
 use hob_protocol::code::{Code, Refused};
 use hob_protocol::frame::{ServerBody, Urgency};
 use hob_protocol::ids::EnvelopeId;
+use hob_protocol::planted;
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -87,6 +88,11 @@ impl Relay {
                         self.take_out(entry, false);
                     }
                     self.counters.refused(refused.code);
+                    if planted!("failed-commit-answered") {
+                        let ttl = Duration::from_secs(1);
+                        effects.send(conn, request, ServerBody::Accepted { ttl, duplicate: false });
+                        continue;
+                    }
                     effects.refuse(conn, request, refused);
                 }
                 Waiting::Repeat { conn, request, .. } | Waiting::Reply { conn, request, .. } => {
@@ -112,7 +118,7 @@ impl Relay {
             if owner.cursor == entry {
                 owner.cursor = next;
             }
-            if stage == Some(Stage::Pushed) {
+            if stage == Some(Stage::Pushed) && !planted!("credit-leak") {
                 owner.in_flight = owner.in_flight.saturating_sub(1);
             }
         }
@@ -135,7 +141,10 @@ impl Relay {
         for id in ids {
             // An id that is not pending was acknowledged before, expired, or never was: all the same to its owner.
             let Some(entry) = self.pending.find(id) else { continue };
-            let mine = self.pending.get(entry).is_some_and(|found| found.mailbox == mailbox);
+            let mine = self
+                .pending
+                .get(entry)
+                .is_some_and(|found| found.mailbox == mailbox || planted!("acknowledged-for-others"));
             if !mine || self.pending.stage(entry) == Some(Stage::Storing) {
                 continue;
             }
@@ -212,11 +221,12 @@ impl Relay {
             return;
         };
         let Some(owner) = mailbox.owner.as_mut() else { return };
-        while owner.in_flight < owner.credit {
+        let credit = if planted!("credit-ignored") { u32::MAX } else { owner.credit };
+        while owner.in_flight < credit {
             let entry = owner.cursor;
             let Some(found) = self.pending.get(entry) else { break };
             // Envelopes become durable in the order in which they came: behind this one nothing is either.
-            if self.pending.stage(entry) == Some(Stage::Storing) {
+            if self.pending.stage(entry) == Some(Stage::Storing) && !planted!("push-before-durable") {
                 break;
             }
             let ttl = found.deadline.left(now.box_time);

@@ -48,7 +48,10 @@ impl Relay {
             return Err(Refused::finally(Code::NoSuchToken));
         };
         let mailbox = state.mailbox;
-        state.bucket.take(now.box_time, 1, burst, rate).map_err(|after| Refused::for_now(Code::TooFast, after))?;
+        let charged = state.bucket.take(now.box_time, 1, burst, rate);
+        if !planted!("token-not-charged") {
+            charged.map_err(|after| Refused::for_now(Code::TooFast, after))?;
+        }
         if submit.ttl < TTL_MIN {
             return Err(Refused::finally(Code::TtlTooShort));
         }
@@ -142,7 +145,8 @@ impl Relay {
             }
             return true;
         }
-        let Some(deadline) = self.pending.known(id, now.box_time) else {
+        let known = self.pending.known(id, now.box_time).filter(|_| !planted!("dedupe-forgotten"));
+        let Some(deadline) = known else {
             return false;
         };
         self.counters.duplicates += 1;
@@ -169,6 +173,8 @@ impl Relay {
         let places = if small { config.mailbox_envelopes } else { places_for_all };
         let share = config.mailbox_envelopes / 4;
         let is_introduction = token.kind == TokenKind::Introduction;
+        let places = if planted!("quota-off-by-one") { places + 1 } else { places };
+        let share = if planted!("token-share-ignored") { config.mailbox_envelopes } else { share };
         let full = owner.queue.count >= places
             || owner.bytes + added > config.mailbox_bytes
             || token.pending >= share.max(1)
@@ -201,7 +207,8 @@ impl Relay {
         let Some(owner) = self.mailboxes.get_mut(mailbox) else {
             return;
         };
-        let deadline = Deadline::at(now.box_time.plus(ttl));
+        let late = Duration::from_secs(if planted!("deadline-off-by-one") { 1 } else { 0 });
+        let deadline = Deadline::at(now.box_time.plus(ttl).plus(late));
         let body = submit.envelope.into_bytes();
         let new = New { id, deadline, mailbox, token, body_bytes: body.len(), urgency: submit.urgency };
         let entry = self.pending.add(&mut owner.queue, new);

@@ -6,6 +6,7 @@ use hob_protocol::code::{Code, Refused};
 use hob_protocol::frame::{Grant, ServerBody, TokenKind};
 use hob_protocol::ids::TokenHash;
 use hob_protocol::limits::{INTRODUCTION_AFTER_USE, INTRODUCTION_FIRST_USE, TOKENS_PER_MAILBOX};
+use hob_protocol::planted;
 
 use std::time::Duration;
 
@@ -122,7 +123,11 @@ impl Relay {
         self.charge_owner(now.box_time, mailbox, 1)?;
         // Whether the token was there is not told: it is not there any more.
         if let Some(number) = self.tokens.find(hash)
-            && self.tokens.get(number).is_some_and(|token| token.mailbox == mailbox)
+            && self
+                .tokens
+                .get(number)
+                .is_some_and(|token| token.mailbox == mailbox || planted!("tokens-revoked-by-others"))
+            && !planted!("revoked-token-accepted")
         {
             self.drop_token(number, effects);
         }

@@ -5,6 +5,7 @@
 
 use hob_protocol::ids::{BoxIdentity, DeviceKey};
 use hob_protocol::limits::WINDOW_LENGTH;
+use hob_protocol::planted;
 
 use crate::Client;
 use crate::client::Step;
@@ -102,7 +103,7 @@ impl Entry {
             s.wake(give_up_ms, WakeReason::Outbox);
             return now_ms >= give_up_ms;
         };
-        if now_ms < until_ms {
+        if now_ms < until_ms && !planted!("sent-again-while-kept") {
             // While the box may still hold it, it is not over.
             s.wake(until_ms, WakeReason::Outbox);
             return false;

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use hob_protocol::frame::{ClientBody, ClientFrame, ServerBody, ServerFrame};
 use hob_protocol::ids::{BoxIdentity, DeviceKey, EnvelopeId, TokenHash};
+use hob_protocol::planted;
 use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
@@ -223,7 +224,8 @@ impl Client {
         }
         if s.dirty {
             self.flush_batch(&mut s);
-            s.out.insert(0, Output::Save);
+            let place = if planted!("saved-late") { s.out.len() } else { 0 };
+            s.out.insert(place, Output::Save);
         }
         if let Some((at_ms, why)) = s.wake {
             s.out.push(Output::Wake { at_ms, why });

@@ -8,6 +8,7 @@ use hob_protocol::contact::ContactCode;
 use hob_protocol::ids::{DeviceKey, MemberKey};
 use hob_protocol::invitation::Invitation;
 use hob_protocol::limits::{INTRODUCTION_FIRST_USE, LABEL_BYTES_MAX, TTL_MIN};
+use hob_protocol::planted;
 use rand_core::CryptoRng;
 
 use crate::Client;
@@ -510,7 +511,7 @@ impl Client {
         for item in &mut self.state.history {
             if item.standing == Standing::Unshown && ids.contains(&item.id) {
                 item.standing = Standing::Shown;
-                s.dirty = true;
+                s.dirty = !planted!("shown-not-saved");
             }
         }
         self.state.history.retain(|item| !(item.view_once && item.standing == Standing::Shown));

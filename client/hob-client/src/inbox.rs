@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use hob_protocol::envelope::Envelope;
 use hob_protocol::ids::{DeviceKey, EnvelopeId, MemberKey};
+use hob_protocol::planted;
 use zeroize::Zeroizing;
 
 use crate::Client;
@@ -101,8 +102,8 @@ impl Client {
     fn take(&mut self, id: EnvelopeId, middle: &Middle, s: &mut Step<'_>) {
         self.is_safe(id, s);
         let tag = middle.tag();
-        if let Some(message) = self.state.seen.before(&tag) {
-            if let Some(message) = message {
+        if let Some(message) = self.state.seen.before(&tag).filter(|_| !planted!("ciphertexts-forgotten")) {
+            if let Some(message) = message.filter(|_| !planted!("receipt-not-again")) {
                 self.confirm(&middle.sender, message, id == EnvelopeId::ONLINE_ONLY);
             }
             return;
@@ -221,7 +222,7 @@ impl Client {
             Body::Text { text, view_once, quote } => {
                 let id = inner.message_id;
                 let writer = self.state.peer(from).map_or(MemberKey([0; 32]), |peer| peer.member);
-                if self.state.seen.has_message(&writer, &id) {
+                if self.state.seen.has_message(&writer, &id) && !planted!("message-id-unchecked") {
                     self.confirm(from, id, inner.strict);
                     return Delivered::ToConfirm(id);
                 }
@@ -325,7 +326,9 @@ impl Client {
         if let Some(message) = self.message(&item) {
             self.later(Output::Message(message), s);
         }
-        self.copy_to_siblings(&item, also_to, s);
+        if !planted!("siblings-not-told") {
+            self.copy_to_siblings(&item, also_to, s);
+        }
         self.state.history.push(item);
         self.confirm(&device, id, strict);
         Delivered::ToConfirm(id)

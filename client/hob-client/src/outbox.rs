@@ -8,6 +8,7 @@
 use std::time::Duration;
 
 use hob_protocol::ids::{DeviceKey, MemberKey};
+use hob_protocol::planted;
 use serde::{Deserialize, Serialize};
 
 use crate::Client;
@@ -290,7 +291,7 @@ impl Client {
     pub(crate) fn accepted(&mut self, id: &MessageId, to: &DeviceKey, ttl: Duration, s: &mut Step<'_>) {
         let now_ms = s.now_ms;
         let Some(entry) = self.entry_mut(id, to) else { return };
-        if !entry.awaits_receipt() {
+        if !entry.awaits_receipt() || planted!("outbox-forgets") {
             self.finish(id, to, Standing::Delivered);
             self.run.batch.dirty = true;
             self.run.batch.since_ms.get_or_insert(now_ms);
