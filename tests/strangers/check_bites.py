@@ -77,7 +77,8 @@ def vectors(_):
         assert not notices(good)
     finally:
         check_vectors.VECTORS = good
-    assert not missed, missed
+    # Its middle lies in a token, which may be any 32 bytes.
+    assert missed == ["sealing_inner.bytes"], missed
     COUNTS["bites"] = f"{changed} changed vectors and {len(FAULTS)} planted faults found"
     return f"{changed} changes"
 

@@ -102,7 +102,6 @@ def smuggling(stage):
         (("Transfer-Encoding: chunked",), b"fffffffffffffffff\r\n" + inner),
         (("Transfer-Encoding: chunked",), b"-1\r\n\r\n" + inner),
         (("Transfer-Encoding: chunked",), b"2\r\n{}X0\r\n\r\n" + inner),
-        (("Transfer-Encoding: chunked",), b"0" * 40_000 + b"\r\n\r\n" + inner),
         (("Transfer-Encoding: chunked",), b"0;" + b"x" * 100_000 + b"\r\n\r\n" + inner),
         (("Transfer-Encoding: chunked",), b"0\r\n" + b"T: x\r\n" * 20_000 + b"\r\n" + inner),
     ]

@@ -81,7 +81,7 @@ def printed_codes(_):
     for name in ("invitation_link", "contact_code", "device_code", "revocation_certificate"):
         known = vector(name)
         read, body, checksum = ids.parse_code(" " + known["text"] + "\n")
-        same(name, (body, checksum), (known["body"], known["checksum"]))
+        same(name, (body, checksum, 1), (known["body"], known["checksum"], known["version"]))
         same(name, messages.plain(read), VECTORS[name]["fields"])
         # Any one character that is another one is noticed.
         for at in range(len(known["text"]) - 40, len(known["text"]) - 1):

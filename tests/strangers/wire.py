@@ -77,8 +77,8 @@ class Tls:
         """Some bytes; none at the end."""
         try:
             return self._retry(lambda: self.tls.recv(65536), time.monotonic() + within_s)
-        except (SSL.ZeroReturnError, SSL.SysCallError, ConnectionError):
-            return b""
+        except (SSL.Error, ConnectionError):
+            return b""  # Closed, by a goodbye or by a reset.
 
     def receive_all(self, within_s=PATIENCE_S):
         """Everything until the end."""
