@@ -112,6 +112,18 @@ pub async fn handshake_with(connector: &TlsConnector, address: SocketAddr) -> st
     connector.connect(ServerName::try_from("hob.invalid").unwrap(), stream).await
 }
 
+/// TCP from another address of this machine: all of 127.0.0.0/8 are its own.
+///
+/// # Errors
+/// If the connection does not come about.
+pub async fn tcp_from(from: [u8; 4], address: SocketAddr) -> std::io::Result<TcpStream> {
+    let socket = tokio::net::TcpSocket::new_v4()?;
+    socket.bind((from, 0).into())?;
+    let stream = socket.connect(address).await?;
+    stream.set_nodelay(true)?;
+    Ok(stream)
+}
+
 /// A connection after its hello.
 pub struct Wire {
     pub socket: Socket,
@@ -138,6 +150,16 @@ impl Wire {
         let stream = socket.connect(address).await.unwrap();
         let stream = tls().connect(ServerName::try_from("hob.invalid").unwrap(), stream).await.unwrap();
         Self::over(stream, address).await.expect("the box takes connections")
+    }
+
+    /// The same with a connector that is used again, by one who may not get in.
+    ///
+    /// # Errors
+    /// If the connection does not come about.
+    pub async fn try_from(connector: &TlsConnector, from: [u8; 4], address: SocketAddr) -> Result<Self, Error> {
+        let stream = tcp_from(from, address).await?;
+        let stream = connector.connect(ServerName::try_from("hob.invalid").unwrap(), stream).await?;
+        Self::over(stream, address).await
     }
 
     /// The same with a connector that is used again.
@@ -170,10 +192,12 @@ impl Wire {
         };
         match wire.frame().await.map(|frame| frame.body) {
             Some(ServerBody::Hello(hello)) => wire.hello = *hello,
+            None => return Err(Error::ConnectionClosed),
             other => panic!("a hello comes first, not {other:?}"),
         }
         match wire.frame().await.map(|frame| frame.body) {
             Some(ServerBody::Challenge { nonce }) => wire.nonce = nonce,
+            None => return Err(Error::ConnectionClosed),
             other => panic!("a challenge comes second, not {other:?}"),
         }
         Ok(wire)

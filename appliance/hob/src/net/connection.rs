@@ -154,6 +154,9 @@ async fn read<S: AsyncRead + AsyncWrite + Unpin>(
 }
 
 fn decode(bytes: Bytes) -> Result<ClientFrame, FrameError> {
+    if planted!("a-task-blocks") {
+        std::thread::sleep(Duration::from_millis(20));
+    }
     ClientFrame::decode(bytes)
 }
 
