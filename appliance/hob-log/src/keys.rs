@@ -5,8 +5,8 @@
 //! each of two preallocated slots of `keys/log.keys`.
 //!
 //! Destroying a key writes the surviving keys under a new secret into the spare slot, syncs, overwrites the other slot
-//! likewise, syncs. No free space is needed. A crash in between leaves the newer slot, and the next start overwrites the
-//! other one before anything else. Both slots then hold the same keys under two secrets, so that one bad block of the
+//! likewise, syncs. No free space is needed. A crash in between leaves the newer slot, and each start overwrites both
+//! before anything else. Both slots then hold the same keys under two secrets, so that one bad block of the
 //! card does not cost the ledger. The slots stay allocated on purpose: punching them out would ask for free space again
 //! just when the disk is full; the medium is told to discard a journal's blocks instead.
 //!
@@ -262,24 +262,22 @@ impl KeyStore {
         Ok(Self { files: Arc::clone(files), path, file, box_key, turn: 1, newest: 0, table })
     }
 
-    /// Opens the key file. A slot that an interrupted destruction left behind is overwritten before this returns.
+    /// Opens the key file and overwrites both slots before this returns, also where they look the same: after a sync that
+    /// failed, what is read may never have reached the medium, and there a destroyed key would still be.
     ///
     /// # Errors
     /// [`OpenError::Unreadable`] if neither slot opens under the box key.
     pub fn open(files: &Arc<dyn FileLayer>, folder: &Path, box_key: BoxKey) -> Result<Self, OpenError> {
         let path = folder.join(LOG_KEYS_FILE);
         let file = files.open(&path).or_disk("open the key file", &path)?;
-        let slots = [0, 1].map(|number| read_slot(&*file, &box_key, number));
-        let turns = slots.each_ref().map(|slot| slot.as_ref().map(|(turn, _)| *turn));
-        let best = slots.into_iter().zip([0, 1]).filter_map(|(slot, number)| slot.map(|found| (found, number)));
+        let slots = [0, 1].map(|number| (read_slot(&*file, &box_key, number), number));
+        let best = slots.into_iter().filter_map(|(slot, number)| slot.map(|found| (found, number)));
         let Some(((turn, table), newest)) = best.max_by_key(|((turn, _), _)| *turn) else {
             return Err(OpenError::Unreadable { what: "the key file", path });
         };
         let mut this = Self { files: Arc::clone(files), path, file, box_key, turn, newest, table };
-        if turns != [Some(turn); 2] {
-            let table = this.table.clone();
-            this.write(table)?;
-        }
+        let table = this.table.clone();
+        this.write(table)?;
         Ok(this)
     }
 

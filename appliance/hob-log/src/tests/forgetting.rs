@@ -202,3 +202,16 @@ fn the_key_table_knows_its_logs_by_name() {
     let table = KeyStore::peek(&files, &keys, &box_key).unwrap();
     assert!(table.of(LogName::Ledger { generation: 1 }).is_some_and(|entry| !entry.has_body_key()));
 }
+
+#[test]
+fn a_start_overwrites_both_key_slots_since_after_a_failed_sync_nobody_knows_what_the_medium_has() {
+    let folder = tempfile::tempdir().unwrap();
+    keep(&mut open(folder.path(), at(0)).log, 1, at(0));
+    let disk = recording::Recording::default();
+    disk.fail("sync", "log.keys", std::io::ErrorKind::Other, 1);
+    assert!(try_open(folder.path(), Some(disk.layer()), at(1)).is_err(), "nothing is served before");
+    let disk = recording::Recording::default();
+    try_open(folder.path(), Some(disk.layer()), at(2)).unwrap();
+    let keys: Vec<String> = disk.told().into_iter().filter(|op| op.ends_with("log.keys")).collect();
+    assert_eq!(keys, ["write log.keys", "sync log.keys", "write log.keys", "sync log.keys"]);
+}
