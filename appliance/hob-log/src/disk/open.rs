@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use hob_protocol::limits::KEEP_MAX;
 use hob_protocol::planted;
-use hob_relay::clock::{Checkpoint, Now};
+use hob_relay::clock::{Checkpoint, LedgerTime, Now};
 
 use super::{DiskLog, Folders, Opened, Options, Whereabouts, checkpoint_of, switch_to_new};
 use crate::error::OrDisk;
@@ -204,13 +204,29 @@ fn open_clock(
 ) -> Result<(MarkFile, Option<Checkpoint>), LogError> {
     let folder = folders.log.join("clock");
     let opened = files.create_folder(&folder).and_then(|()| {
-        let opened = MarkFile::open(files, &folder.join(mark::FILE), clock_id(keys.box_key()))?;
+        let mut opened = MarkFile::open(files, &folder.join(mark::FILE), clock_id(keys.box_key()))?;
+        if let (file, Some(stored)) = &mut opened {
+            // After a sync that failed it may be in the kernel's memory only, and stored time never goes back.
+            file.write(*stored)?;
+            file.sync()?;
+        }
         files.sync_folder(&folder)?;
         files.sync_folder(&folders.log)?;
         Ok(opened)
     });
     let (file, stored) = opened.or_disk("open the clock", &folder)?;
-    Ok((file, stored.and_then(checkpoint_of)))
+    Ok((file, stored.and_then(checkpoint_of).or_else(|| clock_from_keys(keys))))
+}
+
+/// What a lost clock was at least: the newest log's beginning. From zero, what is there would live for as long again as the
+/// box ever ran.
+fn clock_from_keys(keys: &KeyStore) -> Option<Checkpoint> {
+    let newest = keys.table().entries.iter().max_by_key(|entry| entry.opened)?;
+    Some(Checkpoint {
+        box_time: newest.opened,
+        ledger_time: LedgerTime(newest.opened.0),
+        unix_ms: newest.opened_unix_ms,
+    })
 }
 
 impl Opening {

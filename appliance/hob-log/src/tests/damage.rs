@@ -262,6 +262,21 @@ fn what_was_found_damaged_after_a_kill_is_synced_so_that_a_power_cut_does_not_ma
 }
 
 #[test]
+fn a_clock_that_is_lost_is_at_least_as_late_as_the_newest_window_so_that_nothing_lives_longer() {
+    let stopped = Stopped::new();
+    for lose in
+        [|path: &Path| std::fs::remove_file(path).unwrap(), |path: &Path| std::fs::write(path, [0; 8192]).unwrap()]
+    {
+        let copy = tempfile::tempdir().unwrap();
+        copy_folder(stopped.folder.path(), copy.path());
+        lose(&copy.path().join("log/clock/mark"));
+        let clock = open(copy.path(), at(63)).checkpoint.unwrap();
+        assert_eq!((clock.box_time, clock.unix_ms), (at(62).box_time, at(62).unix_ms));
+    }
+    assert_eq!(open(tempfile::tempdir().unwrap().path(), at(0)).checkpoint, None, "a new box has none");
+}
+
+#[test]
 fn a_torn_tail_is_cut_and_counted_and_is_no_damage() {
     let folder = tempfile::tempdir().unwrap();
     let mut log = open(folder.path(), at(0)).log;

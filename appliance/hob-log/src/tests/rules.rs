@@ -265,6 +265,22 @@ fn a_data_folder_that_is_removed_while_running_is_a_typed_error() {
 }
 
 #[test]
+fn the_clock_that_a_start_goes_by_is_durable_before_it_serves() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut log = open(folder.path(), at(0)).log;
+    let now = at(7);
+    let stored =
+        hob_relay::clock::Checkpoint { box_time: now.box_time, ledger_time: now.ledger_time, unix_ms: now.unix_ms };
+    log.checkpoint(stored).unwrap();
+    drop(log);
+    let disk = Recording::default();
+    assert_eq!(try_open(folder.path(), Some(disk.layer()), at(8)).unwrap().checkpoint, Some(stored));
+    let of_clock = disk.ops().into_iter().filter(|op| op.path.ends_with("clock/mark"));
+    assert_eq!(of_clock.map(|op| op.what).collect::<Vec<_>>(), ["write", "sync"]);
+    assert_eq!(open(folder.path(), at(9)).checkpoint, Some(stored), "and it is still the same");
+}
+
+#[test]
 fn two_boxes_never_share_a_data_folder() {
     let folder = tempfile::tempdir().unwrap();
     let opened = open(folder.path(), at(0));

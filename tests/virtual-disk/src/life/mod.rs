@@ -416,6 +416,7 @@ impl Life {
         let result = log.checkpoint(stored);
         if self.allow("a checkpoint", result)?.is_some() {
             self.checkpoints.clear();
+            self.oracle.has_checkpoint = true;
         }
         self.checkpoints.push(stored);
         Ok(())
@@ -601,15 +602,12 @@ impl Life {
     }
 
     fn check_checkpoint(&mut self, found: Option<Checkpoint>) -> Checked {
-        let is_known = match found {
-            Some(found) => self.checkpoints.contains(&found),
-            None => self.checkpoints.is_empty() || self.counts.starts < 2 || !self.oracle.has_checkpoint,
-        };
-        if !is_known && !self.is_faulty {
+        let is_known = found.is_some_and(|found| self.checkpoints.contains(&found));
+        if !is_known && self.oracle.has_checkpoint {
             return Err(format!("the clock was stored as one of {:?} and is {found:?}", self.checkpoints));
         }
-        if let Some(found) = found {
-            self.checkpoints = vec![found];
+        if is_known {
+            self.checkpoints = found.into_iter().collect();
             self.oracle.has_checkpoint = true;
         }
         Ok(())
