@@ -27,6 +27,9 @@ const SUBJECT: &str = "hob";
 /// Names in the data folder that are there before any box: a mounted card's own.
 const NOT_OURS: [&str; 1] = ["lost+found"];
 
+/// Names in the data folder that tell of a box even when all its keys are gone.
+const OF_A_LOG: [&str; 2] = ["format", "log"];
+
 /// The box's own keys.
 pub struct Identity {
     /// Signs hellos and address records.
@@ -153,7 +156,9 @@ impl Identity {
 /// An identity is made in a folder with nothing in it, or with what a start left that ended before there was one.
 fn refuse_unless_new(data: &Path, identity_path: &Path) -> Result<(), FolderError> {
     let foreign = folder::names(data)?.into_iter().find(|name| name != "keys" && !NOT_OURS.contains(&name.as_str()));
-    let used = folder::names(&data.join("keys"))?.into_iter().any(|name| !name.starts_with(".new-"));
+    let has_keys = folder::names(&data.join("keys"))?.into_iter().any(|name| !name.starts_with(".new-"));
+    let has_log = OF_A_LOG.iter().all(|name| data.join(name).exists());
+    let used = has_keys || has_log;
     match foreign {
         None if !used => Ok(()),
         Some(found) if !used => Err(FolderError::SomebodyElses { path: data.to_owned(), found }),
@@ -311,6 +316,14 @@ mod tests {
         let data = tempfile::tempdir().unwrap();
         load_or_make(data.path()).unwrap();
         std::fs::remove_file(data.path().join("keys/identity.key")).unwrap();
+        assert!(matches!(load_or_make(data.path()), Err(FolderError::IdentityGone { .. })));
+    }
+
+    #[test]
+    fn a_box_whose_keys_are_all_gone_is_told_of_its_identity_and_not_of_a_strangers_folder() {
+        let data = tempfile::tempdir().unwrap();
+        std::fs::write(data.path().join("format"), "1\n").unwrap();
+        std::fs::create_dir(data.path().join("log")).unwrap();
         assert!(matches!(load_or_make(data.path()), Err(FolderError::IdentityGone { .. })));
     }
 
