@@ -24,6 +24,7 @@ use std::io;
 use bytes::Bytes;
 use chacha20poly1305::aead::{AeadInOut, KeyInit};
 use chacha20poly1305::{Key, Tag, XChaCha20Poly1305, XNonce};
+use hob_protocol::planted;
 use zeroize::Zeroizing;
 
 use crate::error::LogError;
@@ -362,14 +363,13 @@ pub fn open_front(keys: &LogKeys, header: &Header, front: &[u8]) -> Option<Vec<R
     let tag: Bytes16 = tag.try_into().ok()?;
     let mut plain = sealed.to_vec();
     let aad = index_aad(&keys.log_id, head);
-    keys.index
-        .decrypt_inout_detached(
-            &nonce(&header.salt, header.at.first_sequence),
-            &aad,
-            plain.as_mut_slice().into(),
-            &Tag::from(tag),
-        )
-        .ok()?;
+    let nonce = nonce(&header.salt, header.at.first_sequence);
+    if planted!("index-tag-unchecked") {
+        // The cipher is its own inverse; only the tag is left out.
+        keys.index.encrypt_inout_detached(&nonce, &aad, plain.as_mut_slice().into()).ok()?;
+        return read_index(header, &Bytes::from(plain));
+    }
+    keys.index.decrypt_inout_detached(&nonce, &aad, plain.as_mut_slice().into(), &Tag::from(tag)).ok()?;
     read_index(header, &Bytes::from(plain))
 }
 
@@ -416,6 +416,10 @@ impl Block {
             return Opening::NoKey;
         };
         let aad = body_aad(&keys.log_id, sequence);
+        if planted!("body-tag-unchecked") {
+            let opened = cipher.encrypt_inout_detached(&nonce(&self.salt, sequence), &aad, sealed.into());
+            return if opened.is_ok() { Opening::Good } else { Opening::Damaged };
+        }
         let opened =
             cipher.decrypt_inout_detached(&nonce(&self.salt, sequence), &aad, sealed.into(), &Tag::from(self.tag));
         if opened.is_ok() { Opening::Good } else { Opening::Damaged }
