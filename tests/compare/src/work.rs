@@ -97,7 +97,7 @@ const STORING: usize = 20;
 const SETTLES_FOR: Duration = Duration::from_millis(600);
 
 /// After this much silence nothing more comes: what is missing is lost.
-const SILENCE: Duration = Duration::from_secs(4);
+const SILENCE: Duration = Duration::from_secs(15);
 
 /// Does all of it for one row, each part with a fresh server in a fresh folder below the given one.
 ///
