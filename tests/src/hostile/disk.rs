@@ -12,6 +12,7 @@ use hob_protocol::frame::{ClientBody, ServerBody};
 use hob_protocol::ids::DeliveryToken;
 use hob_tests::boxes::{HobBox, Start, tool, wait_for};
 use hob_tests::chat::ada_and_bob;
+use hob_tests::held::Held;
 use hob_tests::people::{Device, drain, envelope, pushed, reachable, redeem, submit, submit_new};
 use hob_tests::wire::{Wire, code_of};
 use rustix::process::Resource;
@@ -277,5 +278,43 @@ mod small_disk {
         assert!(said.contains("ead-only file system") && !said.contains("panic"), "{said}");
         hob.start_again();
         assert_eq!(drain(&mut device.prove().await).await.len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn however_many_owners_wait_for_a_disk_that_hangs_the_box_takes_few_threads() {
+    const OWNERS: usize = 40;
+    let reads = Held::reads();
+    let hob = reads.on(Start::default()).fresh();
+    let mut owners = Vec::new();
+    let mut sender = Wire::connect(hob.address).await;
+    for _ in 0..OWNERS {
+        let (device, owner, token) = reachable(&hob).await;
+        drop(owner);
+        owners.push((device, token));
+    }
+    wait_for("the owners' leaving", || hob.status("connected") == 0);
+    for (_, token) in &owners {
+        submit_new(&mut sender, token, envelope(2048)).await;
+    }
+    let threads = || fs::read_dir(format!("/proc/{}/task", hob.pid())).unwrap().count();
+    let before = threads();
+    reads.hold();
+    let mut waiting = Vec::new();
+    for (device, _) in &owners {
+        let mut owner = Wire::connect(hob.address).await;
+        // What answers it waits for the disk, too.
+        let proof = device.proof(&owner);
+        owner.send(proof).await;
+        waiting.push(owner);
+    }
+    wait_for("the owners' proofs", || hob.status("connected") == OWNERS as u64);
+    let more = threads() - before;
+    reads.release();
+    assert!(more <= 16, "{OWNERS} owners wait for the disk, and the box took {more} threads for them");
+    for owner in &mut waiting {
+        let proved = owner.unasked().await;
+        assert!(matches!(proved, ServerBody::Proved { .. }), "{proved:?}");
+        assert_eq!(drain(owner).await.len(), 1, "and each gets what waited");
     }
 }

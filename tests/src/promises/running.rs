@@ -18,7 +18,7 @@ use hob_protocol::frame::{ClientBody, ServerBody};
 use hob_protocol::ids::{DeliveryToken, EnvelopeId};
 use hob_tests::boxes::{HobBox, Start, program, wait_for};
 use hob_tests::chat::ada_and_bob;
-use hob_tests::held::Syncs;
+use hob_tests::held::Held;
 use hob_tests::people::{Device, envelope, reachable, submit, submit_new};
 use hob_tests::wire::Wire;
 use rustix::process::{Pid, Signal, kill_process};
@@ -86,7 +86,7 @@ fn sockets_that_are_none_are_left_alone_and_the_box_opens_its_own() {
 
 #[tokio::test]
 async fn the_watchdog_hears_nothing_while_the_disk_hangs_and_again_when_it_answers() {
-    let (manager, syncs) = (Manager::listening(), Syncs::free());
+    let (manager, syncs) = (Manager::listening(), Held::syncs());
     let hob = manager.on(syncs.on(Start::default())).env("WATCHDOG_USEC", "600000").fresh();
     wait_for("the manager hears that it is ready", || manager.count("READY=1") == 1);
     let (_, owner, token) = reachable(&hob).await;

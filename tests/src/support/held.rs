@@ -20,18 +20,24 @@ pub fn preloaded(name: &str) -> Preloaded {
     (folder, library)
 }
 
-/// The syncs of some processes, which can be held.
-pub struct Syncs {
+/// The syncs of some processes, or their reads, which can be held.
+pub struct Held {
     folder: tempfile::TempDir,
+    variable: &'static str,
 }
 
-impl Syncs {
-    /// They go on.
-    pub fn free() -> Self {
-        Self { folder: tempfile::tempdir().unwrap() }
+impl Held {
+    /// Syncs, which go on.
+    pub fn syncs() -> Self {
+        Self { folder: tempfile::tempdir().unwrap(), variable: "HOB_TEST_HOLD" }
     }
 
-    /// From now on no sync comes back.
+    /// Reads at an offset, which go on.
+    pub fn reads() -> Self {
+        Self { folder: tempfile::tempdir().unwrap(), variable: "HOB_TEST_HOLD_READS" }
+    }
+
+    /// From now on none comes back.
     pub fn hold(&self) {
         std::fs::write(self.file(), "").unwrap();
     }
@@ -45,7 +51,7 @@ impl Syncs {
     pub fn on(&self, start: Start) -> Start {
         static BUILT: OnceLock<Preloaded> = OnceLock::new();
         let (_, library) = BUILT.get_or_init(|| preloaded("held"));
-        start.env("LD_PRELOAD", library.to_str().unwrap()).env("HOB_TEST_HOLD", self.file().to_str().unwrap())
+        start.env("LD_PRELOAD", library.to_str().unwrap()).env(self.variable, self.file().to_str().unwrap())
     }
 
     fn file(&self) -> PathBuf {

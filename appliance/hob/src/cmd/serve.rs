@@ -42,6 +42,9 @@ const GOODBYES_WITHIN: Duration = Duration::from_millis(300);
 /// How long clients may take to hear it and the log to close; a stop takes at most five seconds in all.
 const STOP_WITHIN: Duration = Duration::from_millis(3500);
 
+/// Threads that read bodies from the log. A card serves one read at a time; each thread more is memory.
+const READERS: usize = 8;
+
 /// How long tasks may take to end after that.
 const END_WITHIN: Duration = Duration::from_millis(500);
 
@@ -64,6 +67,7 @@ pub fn run(args: &Serve) -> Result<(), Failure> {
     loop {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
+            .max_blocking_threads(READERS)
             .enable_all()
             .build()
             .map_err(|error| Failure::of(&error))?;
