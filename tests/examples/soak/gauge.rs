@@ -11,6 +11,8 @@ pub struct Gauge {
     pub at_s: f64,
     resident_kib: f64,
     proportional_kib: f64,
+    /// Without the program's own pages, which come and go as the system needs memory elsewhere.
+    own_kib: f64,
     /// Beyond the connections, which come and go.
     descriptors: f64,
     threads: f64,
@@ -18,15 +20,17 @@ pub struct Gauge {
     connections: f64,
 }
 
-type Reading = (&'static str, &'static str, fn(&Gauge) -> f64);
+/// Its name, its unit, whether it must not grow, and how it is read.
+type Reading = (&'static str, &'static str, bool, fn(&Gauge) -> f64);
 
-/// What must not grow.
+/// What is looked at.
 pub const READINGS: &[Reading] = &[
-    ("resident memory", "KiB", |gauge| gauge.resident_kib),
-    ("proportional memory", "KiB", |gauge| gauge.proportional_kib),
-    ("descriptors without connections", "", |gauge| gauge.descriptors),
-    ("threads", "", |gauge| gauge.threads),
-    ("disk", "KiB", |gauge| gauge.disk_kib),
+    ("resident memory, program included", "KiB", false, |gauge| gauge.resident_kib),
+    ("proportional memory, program included", "KiB", false, |gauge| gauge.proportional_kib),
+    ("memory of its own", "KiB", true, |gauge| gauge.own_kib),
+    ("descriptors without connections", "", true, |gauge| gauge.descriptors),
+    ("threads", "", true, |gauge| gauge.threads),
+    ("disk", "KiB", true, |gauge| gauge.disk_kib),
 ];
 
 impl Gauge {
@@ -48,6 +52,7 @@ impl Gauge {
             at_s,
             resident_kib: resident_kib(pid) as f64,
             proportional_kib: field(&process.join("smaps_rollup"), "Pss:"),
+            own_kib: field(&process.join("status"), "RssAnon:"),
             descriptors,
             threads: field(&process.join("status"), "Threads:"),
             disk_kib: blocks(&hob.data) as f64 / 2.0,
@@ -60,8 +65,9 @@ impl std::fmt::Display for Gauge {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(
             f,
-            "{:.1} MiB resident, {} connections, {} other descriptors, {} threads, {:.1} MiB of disk",
+            "{:.1} MiB resident, {:.1} of its own, {} connections, {} other descriptors, {} threads, {:.1} MiB of disk",
             self.resident_kib / 1024.0,
+            self.own_kib / 1024.0,
             self.connections,
             self.descriptors,
             self.threads,

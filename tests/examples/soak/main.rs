@@ -83,11 +83,11 @@ async fn soak(minutes: f64, seed: u64) -> ExitCode {
     let warm_up_s = (kept_hours + 0.5) * 3600.0 / SPEED;
     let settled: Vec<&Gauge> = samples.iter().filter(|gauge| gauge.at_s > warm_up_s).collect();
     let mut grows = Vec::new();
-    for (name, unit, read) in gauge::READINGS {
+    for (name, unit, is_judged, read) in gauge::READINGS {
         let points: Vec<(f64, f64)> = settled.iter().map(|gauge| (gauge.at_s / 3600.0, read(gauge))).collect();
         let slope = slope::of(&points);
-        println!("{}", slope.line(name, unit));
-        if slope.grows() {
+        println!("{}", slope.line(name, unit, *is_judged));
+        if *is_judged && slope.grows() {
             grows.push(*name);
         }
     }

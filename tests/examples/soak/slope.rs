@@ -43,9 +43,13 @@ impl Slope {
         self.per_hour > SURE * self.error && self.per_hour * 24.0 > TOO_MUCH * self.mean
     }
 
-    pub fn line(&self, name: &str, unit: &str) -> String {
+    pub fn line(&self, name: &str, unit: &str, is_judged: bool) -> String {
         let Self { mean, per_hour, error } = self;
-        let verdict = if self.grows() { "GROWS" } else { "flat" };
+        let verdict = match (is_judged, self.grows()) {
+            (false, _) => "not judged",
+            (true, true) => "GROWS",
+            (true, false) => "flat",
+        };
         format!("{name}: {mean:.1} {unit}, slope {per_hour:+.2} ± {error:.2} {unit} an hour: {verdict}")
     }
 }
