@@ -32,6 +32,7 @@ const HELP: &str = "\
 Kills `hob serve` under load, and `hob-chat` while it sends and receives, with SIGKILL at random moments.
 
   kill [CYCLES] [--seed N]     so many kills of each of two boxes (500), and about twice as many of clients
+  kill CYCLES --only PART      volume: the first of these boxes; talk: the second
   kill --sabotage              the same with planted faults, which must be caught
 
 One box serves devices that speak frames, as fast as it takes them. After each kill it starts on the same folder and
@@ -41,6 +42,7 @@ people with hob-chat, whose commands are killed, too. At the end each text is in
 struct Wanted {
     cycles: u64,
     seed: u64,
+    only: Option<String>,
 }
 
 fn main() -> ExitCode {
@@ -48,47 +50,46 @@ fn main() -> ExitCode {
         eprintln!("{HELP}");
         return ExitCode::from(2);
     };
-    let Wanted { cycles, seed } = wanted;
+    let Wanted { cycles, seed, only } = wanted;
     eprintln!("kill: {cycles} cycles, seed {seed}");
     let mut chance = Chance::new(seed);
     let (for_volume, for_talk) = (chance.fork(), chance.fork());
-    let talking = std::thread::spawn(move || caught(|| talk::run(for_talk, cycles)));
-    let volume = caught(|| volume::run(for_volume, cycles));
-    let talk = talking.join().unwrap_or_else(|_| Err("the talk's thread ended".to_owned()));
-    match (volume, talk) {
-        (Ok(volume), Ok(talk)) => {
-            println!("{volume}\n{talk}");
-            println!(
-                "kill: ok, 2 x {cycles} boxes killed, nothing accepted lost, nothing shown twice, no key used twice"
-            );
-            ExitCode::SUCCESS
-        }
-        (volume, talk) => {
-            for finding in [volume, talk].into_iter().filter_map(Result::err) {
-                println!("{finding}");
-            }
-            println!("kill: BROKEN; see it again with: tests/recipes/kill {cycles} --seed {seed}");
-            ExitCode::FAILURE
-        }
+    let has = |part: &str| only.as_deref().is_none_or(|only| only == part);
+    let talking = has("talk").then(|| std::thread::spawn(move || caught(|| talk::run(for_talk, cycles))));
+    let volume = !has("volume") || caught(|| volume::run(for_volume, cycles));
+    let talk = talking.is_none_or(|talking| talking.join().is_ok_and(|is_well| is_well));
+    if volume && talk {
+        let boxes = if only.is_none() { "2 x " } else { "" };
+        println!(
+            "kill: ok, {boxes}{cycles} boxes killed, nothing accepted lost, nothing shown twice, no key used twice"
+        );
+        return ExitCode::SUCCESS;
     }
+    let only = only.map(|part| format!(" --only {part}")).unwrap_or_default();
+    println!("kill: BROKEN; see it again with: tests/recipes/kill {cycles} --seed {seed}{only}");
+    ExitCode::FAILURE
 }
 
 fn read_arguments() -> Option<Wanted> {
-    let mut wanted = Wanted { cycles: 500, seed: Chance::fresh_seed() };
+    let mut wanted = Wanted { cycles: 500, seed: Chance::fresh_seed(), only: None };
     let mut words = std::env::args().skip(1);
     while let Some(word) = words.next() {
         match word.as_str() {
             "--seed" => wanted.seed = words.next()?.parse().ok()?,
+            "--only" => wanted.only = Some(words.next().filter(|part| ["volume", "talk"].contains(&part.as_str()))?),
             count => wanted.cycles = count.parse().ok()?,
         }
     }
     Some(wanted)
 }
 
-/// What a part says; what it stopped with, when it did.
-fn caught(part: impl FnOnce() -> String) -> Result<String, String> {
-    catch_unwind(AssertUnwindSafe(part)).map_err(|why| {
+/// Tells what a part came to, or what it stopped with, as soon as it did; whether all is well.
+fn caught(part: impl FnOnce() -> String) -> bool {
+    let ended = catch_unwind(AssertUnwindSafe(part)).map_err(|why| {
         let said = why.downcast_ref::<String>().cloned();
         said.or_else(|| why.downcast_ref::<&str>().map(|text| (*text).to_owned())).unwrap_or_default()
-    })
+    });
+    let is_well = ended.is_ok();
+    println!("{}", ended.unwrap_or_else(|finding| finding));
+    is_well
 }
