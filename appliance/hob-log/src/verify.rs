@@ -51,8 +51,8 @@ pub fn verify(data_folder: &Path) -> Result<Vec<LogVerdict>, OpenError> {
 /// # Errors
 /// As [`verify`].
 pub fn verify_on(files: &dyn FileLayer, data_folder: &Path) -> Result<Vec<LogVerdict>, OpenError> {
-    let _lock = take_lock(files, data_folder)?;
     check_format(files, data_folder)?;
+    let _lock = take_lock(files, data_folder)?;
     let folders = Folders::new(data_folder);
     let box_key = BoxKey::load(files, &folders.keys, false)?;
     verdicts(files, &folders, &box_key, Depth::Bodies)

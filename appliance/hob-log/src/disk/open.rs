@@ -95,6 +95,8 @@ impl DiskLog {
         let folders = Folders::new(&options.data_folder);
         let data = &folders.data;
         files.create_folder(data).or_disk("make the data folder", data)?;
+        // Before the lock, which writes the process's number: a newer box's folder is not touched at all.
+        check_format(&*files, data)?;
         let lock = take_lock(&*files, data)?;
         let is_old = check_format(&*files, data)?;
         let keys = open_keys(&files, &folders)?;

@@ -120,6 +120,8 @@ async fn serve(
 ) -> Result<End, Failure> {
     // From here on a signal waits for its turn, so that a start is never cut in half.
     let mut stop = StopSignals::new()?;
+    // Before anything is made in it.
+    hob_log::check_data_format(data).map_err(|error| Failure::of(&error))?;
     let mut identity = identity::load_or_make(data).map_err(|error| Failure::of(&error))?;
     if let (Some(certificate), Some(key)) = (&config.tls_certificate, &config.tls_key) {
         identity.show_own(certificate, key).map_err(|error| Failure::of(&error))?;
