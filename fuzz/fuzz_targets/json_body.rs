@@ -6,7 +6,10 @@ use bytes::Bytes;
 use hob_protocol::frame::{ClientBody, ClientFrame};
 use libfuzzer_sys::fuzz_target;
 
-/// The box's own reader; it needs nothing of the box around it.
+/// The box's own reader, and what its fields are made of; it needs nothing of the box around it.
+#[path = "../../appliance/hob/src/net/api/shapes.rs"]
+#[allow(dead_code)]
+mod shapes;
 #[path = "../../appliance/hob/src/net/api/bodies.rs"]
 #[allow(dead_code)]
 mod bodies;

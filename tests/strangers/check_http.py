@@ -4,7 +4,7 @@ import re
 import subprocess
 import time
 
-from checks import COUNTS, check
+from checks import check
 from OpenSSL import SSL
 from people import member, submit
 from wire import Tls
@@ -214,5 +214,4 @@ def wrk(stage):
             assert "Socket errors" not in said and "Non-2xx" not in said, said
         assert worst < 2, f"a member waited {worst:.1f} s"
     stage.usual.assert_well()
-    COUNTS.setdefault("wrk", "wrk served")
     return "; ".join(told)

@@ -140,7 +140,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// Lets go of what the other side still sends, until it has read the goodbye and closes too. A connection that ends
     /// over unread bytes is reset (RFC 1122, section 4.2.2.13), and takes what was said last with it.
     pub async fn linger(&mut self) {
-        let mut bytes = [0; READ_BYTES];
+        // Not within the task: each idle connection would carry it around.
+        let mut bytes = vec![0; READ_BYTES];
         let mut left = LINGER_BYTES_MAX;
         while left > 0 {
             match tokio::io::AsyncReadExt::read(&mut self.stream, &mut bytes).await {

@@ -18,7 +18,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use utoipa::ToSchema;
 
-use crate::net::api::shapes::{Base64, Hex, bundle_schema, envelope_schema, whole};
+use super::shapes::{Base64, Hex, bundle_schema, envelope_schema, whole};
 
 /// A body cannot be taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
