@@ -38,6 +38,33 @@ fn main() {
     envelopes();
     records();
     json_bodies();
+    backups();
+}
+
+/// A backup to the recovery key of the target, and its plain records.
+fn backups() {
+    use hob_log::backup::{Content, Cost, LastingLedger, Secret, records, seal};
+    use hob_protocol::ids::RecoveryKey;
+    use hob_relay::event::{LedgerEvent, disk, encode_ledger};
+    let member = disk::Member { id: vec![1; 16].into(), label: "ada".into(), joined_at_s: 7 };
+    let content = Content {
+        made_at_s: 1_790_000_000,
+        made_by: "0.1.0".into(),
+        identity_seed: [5; 32].into(),
+        settings: Some("retention = \"2h\"\n".into()),
+        ledger: LastingLedger { events: vec![encode_ledger(LedgerEvent::Member(member)).into()], checkpoint: None },
+    };
+    let mut file = vec![0];
+    let key = RecoveryKey([7; 32]);
+    seal(&content, &Secret::RecoveryKey(&key), Cost::DEFAULT, &mut file, &mut |_| {}).expect("it is small");
+    write("backup", "file", &file);
+    let mut plain = vec![1];
+    records::write(&content, &mut |bytes| {
+        plain.extend_from_slice(bytes);
+        Ok(())
+    })
+    .expect("it is small");
+    write("backup", "records", &plain);
 }
 
 /// The first byte says which operation.

@@ -59,11 +59,11 @@ pub struct Clock {
     pub unix_ms: u64,
 }
 
-/// Hands out a content's records, each whole.
-pub(crate) fn write(
-    content: &Content,
-    out: &mut dyn FnMut(&[u8]) -> Result<(), BackupError>,
-) -> Result<(), BackupError> {
+/// Hands out a content's records.
+///
+/// # Errors
+/// [`BackupError::TooLarge`], and what the taker says.
+pub fn write(content: &Content, out: &mut dyn FnMut(&[u8]) -> Result<(), BackupError>) -> Result<(), BackupError> {
     let Content { made_at_s, made_by, identity_seed, settings, ledger } = content;
     let bytes: u64 = ledger.events.iter().map(|event| event.len() as u64).sum();
     if bytes > EVENTS_BYTES_MAX {
@@ -96,8 +96,10 @@ fn record(kind: u8, content: &[u8], out: &mut dyn FnMut(&[u8]) -> Result<(), Bac
 }
 
 /// Puts a content together from the plain bytes of chunk after chunk.
+///
+/// Public for the fuzzer, which comes without a seal.
 #[derive(Default)]
-pub(crate) struct Reader {
+pub struct Reader {
     /// What was not read yet: less than a record and a chunk.
     waiting: Zeroizing<Vec<u8>>,
     manifest: Option<Manifest>,
@@ -109,8 +111,11 @@ pub(crate) struct Reader {
 }
 
 impl Reader {
-    /// Takes the next plain bytes; an error says what is wrong with them.
-    pub(crate) fn take_in(&mut self, plain: &[u8]) -> Result<(), &'static str> {
+    /// Takes the next plain bytes.
+    ///
+    /// # Errors
+    /// What is wrong with them.
+    pub fn take_in(&mut self, plain: &[u8]) -> Result<(), &'static str> {
         self.make_room(plain.len());
         self.waiting.extend_from_slice(plain);
         let mut at = 0;
@@ -175,8 +180,11 @@ impl Reader {
         }
     }
 
-    /// What was put together, if it is whole.
-    pub(crate) fn finish(self) -> Result<Content, &'static str> {
+    /// What was put together.
+    ///
+    /// # Errors
+    /// It is not whole.
+    pub fn finish(self) -> Result<Content, &'static str> {
         let (Some(manifest), Some(identity_seed), true, true) =
             (self.manifest, self.identity_seed, self.ended, self.waiting.is_empty())
         else {
