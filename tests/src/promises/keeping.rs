@@ -185,3 +185,17 @@ async fn a_device_that_joins_again_keeps_its_mailbox_and_its_mail() {
     let again = Device { key: device.key.clone(), mailbox: device.mailbox, address: hob.address };
     assert_eq!(drain(&mut again.prove().await).await.len(), 1);
 }
+
+#[tokio::test]
+async fn compacting_destroys_the_key_of_what_was_acknowledged_a_moment_before() {
+    let mut hob = HobBox::fresh();
+    let (device, owner, token) = reachable(&hob).await;
+    drop(owner);
+    for _ in 0..5 {
+        submit_new(&mut Wire::connect(hob.address).await, &token, envelope(2048)).await;
+        assert_eq!(drain(&mut device.prove().await).await.len(), 1);
+        let compacted = hob.json(&["compact", "--json"]);
+        assert_eq!(compacted["windows_with_body_key"], 0, "{compacted}");
+    }
+    hob.assert_well();
+}

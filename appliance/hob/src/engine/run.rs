@@ -145,6 +145,12 @@ impl Task {
         }
     }
 
+    /// The same without waiting for company.
+    fn hand_over_all(&mut self) {
+        self.rides_until = Some(Instant::now());
+        self.hand_over();
+    }
+
     fn command(&mut self, now: Now, command: Command) {
         match command {
             Command::Opened { conn, outbox, exporter, signature } => {
@@ -193,13 +199,17 @@ impl Task {
                     let _ = reply.send(live.map(|live| LastingLedger::of(live, Some(checkpoint))));
                 }));
             }
-            Command::Compact { reply } => self.writer.compact(
-                now,
-                Box::new(move |report| {
-                    // Whoever asked may have gone.
-                    let _ = reply.send(report);
-                }),
-            ),
+            Command::Compact { reply } => {
+                // What was acknowledged until now is not pending: its body keys go, too.
+                self.hand_over_all();
+                self.writer.compact(
+                    now,
+                    Box::new(move |report| {
+                        // Whoever asked may have gone.
+                        let _ = reply.send(report);
+                    }),
+                );
+            }
             // Taken out by the loop.
             Command::Stop { .. } => {}
         }
@@ -313,8 +323,7 @@ impl Task {
     async fn stop(&mut self, back_in: Duration, reply: oneshot::Sender<()>) {
         let now = self.now();
         self.input(now, Input::GoingDown { back_in });
-        self.rides_until = Some(Instant::now());
-        self.hand_over();
+        self.hand_over_all();
         let checkpoint = self.clock.checkpoint(self.clocks.monotone(), self.clocks.unix_ms());
         self.writer.checkpoint(checkpoint);
         let Some(thread) = self.thread.take() else { return };

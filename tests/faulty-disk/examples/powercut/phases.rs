@@ -177,7 +177,7 @@ impl Scene {
             }
             Phase::Compact => {
                 self.fill_a_window(house, 5 * HOUR);
-                if below(&mut self.rng, 3) == 0 {
+                if below(&mut self.rng, 2) == 0 {
                     destroy_all_body_keys(house);
                 }
                 let load = Load::begin(house, &Plan { at_once: 1, ..plan }, &mut self.rng);
