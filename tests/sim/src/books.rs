@@ -820,6 +820,11 @@ impl Books {
         (ids.take(512).collect(), tokens.take(16).collect())
     }
 
+    /// Whether nothing waits, and nobody is connected.
+    pub fn is_idle(&self) -> bool {
+        self.pending == 0 && self.conns.is_empty() && self.shelf.is_empty()
+    }
+
     /// Pending envelopes.
     pub const fn pending(&self) -> u64 {
         self.pending

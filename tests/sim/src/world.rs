@@ -187,6 +187,8 @@ pub struct World {
     pub(crate) reads_failed: bool,
     /// Per box: it is about to stop, for so long, and its clock is this one then.
     pub(crate) power_goes: Vec<Option<(u64, Wall)>>,
+    /// Per box: when its log looks at its windows next.
+    pub(crate) beat_due_ms: Vec<u64>,
     pub(crate) devices: Vec<Device>,
     pub(crate) conns: BTreeMap<u64, Conn>,
     pub(crate) next_conn: u64,
@@ -255,6 +257,7 @@ impl World {
             disk_is_damaged: vec![false; boxes.len()],
             reads_failed: false,
             power_goes: vec![None; boxes.len()],
+            beat_due_ms: vec![0; boxes.len()],
             boxes,
             books,
             devices: Vec::new(),

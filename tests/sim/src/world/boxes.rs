@@ -46,8 +46,22 @@ impl World {
         self.carry_out(the_box, now, effects);
         let record = self.boxes[the_box].addresses();
         self.box_input(the_box, Input::Addresses(record));
+        self.beats_again(the_box, BEAT_MS);
+    }
+
+    fn beats_again(&mut self, the_box: usize, after_ms: u64) {
         let run = self.boxes[the_box].runs;
-        self.after(BEAT_MS, Event::Beat { the_box, run });
+        self.beat_due_ms[the_box] = self.now_ms + after_ms;
+        self.after(after_ms, Event::Beat { the_box, run });
+    }
+
+    /// Somebody comes to a box that had nothing to do for a while: what it put off is done first.
+    pub(crate) fn looks_up(&mut self, the_box: usize) {
+        if self.beat_due_ms[the_box] > self.now_ms + BEAT_MS {
+            self.beat_due_ms[the_box] = self.now_ms;
+            let run = self.boxes[the_box].runs;
+            self.beat(the_box, run);
+        }
     }
 
     /// Something happens to a box.
@@ -215,10 +229,11 @@ impl World {
 
     /// Once a minute: the log does what is due, and the promises about time are looked after.
     pub(crate) fn beat(&mut self, the_box: usize, run: u64) {
-        if self.boxes[the_box].runs != run || self.boxes[the_box].run.is_none() {
+        let is_due = self.beat_due_ms[the_box] == self.now_ms;
+        if !is_due || self.boxes[the_box].runs != run || self.boxes[the_box].run.is_none() {
             return;
         }
-        self.after(BEAT_MS, Event::Beat { the_box, run });
+        self.beats_again(the_box, BEAT_MS);
         let notices = self.boxes[the_box].beat(self.now_ms);
         if self.boxes[the_box].store.is_off() {
             return self.power_goes(the_box);
@@ -229,6 +244,12 @@ impl World {
         self.box_input(the_box, Input::Timeout);
         self.check_sums(the_box);
         self.check_readable(the_box);
+        // A box that holds nothing, and whom nobody talks to, has nothing to do: its minutes are put together.
+        let is_idle = self.books[the_box].is_idle()
+            && self.boxes[the_box].now(self.now_ms).is_some_and(|now| self.boxes[the_box].windows(now.box_time).0 == 0);
+        if is_idle {
+            self.beats_again(the_box, 15 * BEAT_MS);
+        }
     }
 
     fn notice(&mut self, the_box: usize, notice: &LogNotice) {

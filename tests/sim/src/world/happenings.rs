@@ -181,6 +181,7 @@ impl World {
 
     /// A connection of somebody who is no client.
     fn ghost(&mut self, the_box: usize, of: Option<MailboxId>) -> (u64, Exporter) {
+        self.looks_up(the_box);
         self.next_conn += 1;
         let conn = self.next_conn;
         let exporter = Exporter([0x99; 32]);

@@ -129,6 +129,7 @@ impl World {
         if let Some(conn) = self.conns.get_mut(&number) {
             conn.down.last_ms = self.now_ms + latency_ms;
         }
+        self.looks_up(the_box);
         let signature = self.boxes[the_box].sign_hello(&exporter);
         let of = MailboxId::of_device(&self.devices[device].key);
         self.books[the_box].opened(number, Some(of));
