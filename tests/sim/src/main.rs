@@ -169,7 +169,11 @@ fn many(wanted: &Wanted) -> ExitCode {
             break;
         }
         let plan = Plan::new(seed);
-        let outcome = World::run(&plan, false);
+        let outcome = World::run_until(&plan, begun.checked_add(at_most));
+        if outcome.is_unfinished {
+            // Time is up in the middle of it: it counts for nothing.
+            break;
+        }
         sum.add(&plan, &outcome);
         if outcome.failure.is_some() {
             sum.failed.push(seed);
@@ -218,7 +222,7 @@ fn sabotage(_only: Option<&str>, _seconds: Option<u64>) -> ExitCode {
 #[cfg(feature = "sabotage")]
 fn sabotage(only: Option<&str>, seconds: Option<u64>) -> ExitCode {
     use hob_sim::sabotage::{FAULTS, hunt, is_well_without};
-    let at_most = Duration::from_secs(seconds.unwrap_or(120));
+    let at_most = Duration::from_secs(seconds.unwrap_or(60));
     let names: Vec<_> = FAULTS.iter().filter(|name| only.is_none_or(|only| only == **name)).collect();
     let (mut escaped, begun) = (Vec::new(), Instant::now());
     for name in &names {
@@ -226,14 +230,14 @@ fn sabotage(only: Option<&str>, seconds: Option<u64>) -> ExitCode {
         let took = hunt.took.as_secs_f32();
         match hunt.caught {
             Some((seed, rule)) if is_well_without(seed) => {
-                println!("{name}: caught by world {seed} after {} worlds, {took:.1} s: {rule}", hunt.worlds);
+                println!("{name}: caught by world {seed} after {} worlds, {took:.1} CPU-s: {rule}", hunt.worlds);
             }
             Some((seed, rule)) => {
                 println!("{name}: world {seed} breaks {rule:?} without it, too");
                 escaped.push(*name);
             }
             None => {
-                println!("{name}: NOT CAUGHT in {} worlds, {took:.1} s", hunt.worlds);
+                println!("{name}: NOT CAUGHT in {} worlds, {took:.1} CPU-s", hunt.worlds);
                 escaped.push(*name);
             }
         }

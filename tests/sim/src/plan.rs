@@ -251,6 +251,8 @@ impl Plan {
         };
         let mut plan = Self::of_kind(seed, kind, &mut chance);
         plan.real_sealing = false;
+        plan.lasts_ms = if kind == Kind::Storm { DAY / 4 } else { plan.lasts_ms.min(2 * DAY) };
+        plan.steps.retain(|step| step.at_ms < plan.lasts_ms);
         plan
     }
 

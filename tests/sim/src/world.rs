@@ -7,6 +7,7 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
+use std::time::Instant;
 
 use bytes::Bytes;
 use hob_client::Link;
@@ -125,6 +126,8 @@ pub struct Outcome {
     pub trace: u64,
     /// What was counted.
     pub counts: Counts,
+    /// Time was up before its end.
+    pub is_unfinished: bool,
     /// What happened, in words, where it was asked for.
     pub story: Vec<String>,
 }
@@ -208,6 +211,8 @@ pub struct World {
     pub(crate) wrong: Option<Wrong>,
     pub(crate) counts: Counts,
     trace: u64,
+    stop_at: Option<Instant>,
+    is_unfinished: bool,
     tells: bool,
     story: Vec<String>,
 }
@@ -218,8 +223,17 @@ const EVENTS_MAX: u64 = 60_000_000;
 impl World {
     /// Runs a plan from beginning to end. `tells`: with a story.
     pub fn run(plan: &Plan, tells: bool) -> Outcome {
+        Self::run_for(plan, tells, None)
+    }
+
+    /// Runs a plan, until time is up at most.
+    pub fn run_until(plan: &Plan, stop_at: Option<Instant>) -> Outcome {
+        Self::run_for(plan, false, stop_at)
+    }
+
+    fn run_for(plan: &Plan, tells: bool, stop_at: Option<Instant>) -> Outcome {
         crate::sealing::begin(plan);
-        let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| Self::run_inside(plan, tells)));
+        let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| Self::run_inside(plan, tells, stop_at)));
         caught.unwrap_or_else(|panic| {
             let text = panic.downcast_ref::<String>().cloned();
             let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
@@ -228,19 +242,26 @@ impl World {
         })
     }
 
-    fn run_inside(plan: &Plan, tells: bool) -> Outcome {
+    fn run_inside(plan: &Plan, tells: bool, stop_at: Option<Instant>) -> Outcome {
         let mut world = Self::new(plan, tells);
+        world.stop_at = stop_at;
         world.prologue();
         world.begins_ms = world.now_ms;
         for (number, step) in plan.steps.iter().enumerate() {
             world.at(world.begins_ms + step.at_ms, Event::Step(number));
         }
-        world.run_until(world.begins_ms + plan.lasts_ms);
+        world.pass_until(world.begins_ms + plan.lasts_ms);
         world.ending();
         world.counts.box_ms = world.now_ms * world.boxes.len() as u64;
         world.counts.envelopes = world.books.iter().map(|books| books.accepted).sum();
         let failure = world.wrong.take().map(|wrong| (world.now_ms, wrong));
-        Outcome { failure, trace: world.trace, counts: world.counts, story: world.story }
+        Outcome {
+            failure,
+            trace: world.trace,
+            counts: world.counts,
+            is_unfinished: world.is_unfinished,
+            story: world.story,
+        }
     }
 
     fn new(plan: &Plan, tells: bool) -> Self {
@@ -275,6 +296,8 @@ impl World {
             wrong: None,
             counts: Counts::default(),
             trace: 0xcbf2_9ce4_8422_2325,
+            stop_at: None,
+            is_unfinished: false,
             tells,
             story: Vec::new(),
         }
@@ -290,7 +313,7 @@ impl World {
     }
 
     /// Lets everything happen that is due until then.
-    pub(crate) fn run_until(&mut self, end_ms: u64) {
+    pub(crate) fn pass_until(&mut self, end_ms: u64) {
         while self.step_before(end_ms) {}
         if self.wrong.is_none() {
             self.now_ms = self.now_ms.max(end_ms);
@@ -305,6 +328,8 @@ impl World {
         let Some(Reverse(due)) = self.queue.pop() else { return false };
         self.now_ms = due.at_ms;
         self.counts.events += 1;
+        let looks = self.counts.events.is_multiple_of(512);
+        self.is_unfinished |= looks && self.stop_at.is_some_and(|stop_at| Instant::now() >= stop_at);
         self.must(self.counts.events < EVENTS_MAX, "a world comes to rest", || "too much happens".to_owned());
         self.happens(due.event);
         true
@@ -339,11 +364,11 @@ impl World {
         if self.wrong.is_none() {
             self.wrong = self.books.iter_mut().find_map(|books| books.wrong.take());
         }
-        self.wrong.is_some()
+        self.wrong.is_some() || self.is_unfinished
     }
 
     pub(crate) fn must(&mut self, holds: bool, rule: &'static str, what: impl FnOnce() -> String) {
-        if !holds && self.wrong.is_none() {
+        if !holds && self.wrong.is_none() && !self.is_unfinished {
             self.wrong = Some(Wrong { rule, what: what() });
         }
     }

@@ -30,7 +30,7 @@ impl World {
         }
         let end_ms = self.now_ms + PATIENCE_MS;
         while self.now_ms < end_ms && !self.is_over() && !self.all_is_well(&devices) {
-            self.run_until(self.now_ms + 2 * MINUTE);
+            self.pass_until(self.now_ms + 2 * MINUTE);
         }
         self.check_letters();
         if self.is_over() {
@@ -39,7 +39,7 @@ impl World {
         for &device in &devices {
             self.leaves(device);
         }
-        self.run_until(self.now_ms + 7 * HOUR);
+        self.pass_until(self.now_ms + 7 * HOUR);
         self.nothing_is_left();
     }
 

@@ -33,7 +33,7 @@ impl World {
             }
         }
         self.exchange_codes();
-        self.run_until(self.now_ms + 30_000);
+        self.pass_until(self.now_ms + 30_000);
         for device in 0..self.devices.len() {
             if self.is_here(device) {
                 self.leaves(device);
@@ -41,7 +41,7 @@ impl World {
                 self.ends_prologue(device);
             }
         }
-        self.run_until(self.now_ms + 20_000);
+        self.pass_until(self.now_ms + 20_000);
         self.calm = false;
     }
 
@@ -92,7 +92,7 @@ impl World {
             new.home().is_some() && !new.is_pairing() && new.is_caught_up()
         });
         // What it is told of contacts and messages comes in its time.
-        self.run_until(self.now_ms + 6_000);
+        self.pass_until(self.now_ms + 6_000);
     }
 
     /// Pairs exchange codes in rounds: a device shows few at once.
@@ -102,7 +102,7 @@ impl World {
             for &(adds, shows) in round {
                 self.exchange(adds, shows);
             }
-            self.run_until(self.now_ms + 10_000);
+            self.pass_until(self.now_ms + 10_000);
         }
     }
 
@@ -126,6 +126,6 @@ impl World {
         self.writes(adds, shows, 10, crate::plan::How::Plainly);
         self.until("a code is used", |world| world.devices[shower].client.contact(&name_of(adds)).is_some());
         self.writes(shows, adds, 10, crate::plan::How::Plainly);
-        self.run_until(self.now_ms + 500);
+        self.pass_until(self.now_ms + 500);
     }
 }
