@@ -12,7 +12,7 @@ use std::sync::Arc;
 use hob_protocol::planted;
 
 use crate::error::{LogError, OrDisk};
-use crate::files::{FileLayer, LogFile};
+use crate::files::{FileLayer, LogFile, read_exact_at};
 use crate::mark::{self, Mark, MarkFile};
 use crate::record::{Bytes16, ChainPlace, GROUP_BYTES_MAX, Item, LogKeys, seal_group};
 
@@ -121,6 +121,7 @@ impl Journal {
     ) -> Result<Self, LogError> {
         let path = folder.join(FILE);
         let mark_path = mark::path_of(marks, log_id);
+        let marked = mark::find(&**files, marks, folder, log_id).unwrap_or_default();
         let mark = open_mark(&**files, folder, marks, log_id).or_disk("open a mark", &mark_path)?;
         let mut this = Self {
             files: Arc::clone(files),
@@ -146,6 +147,8 @@ impl Journal {
             this.cut().or_disk("cut a journal", &path)?;
         }
         // After a kill the last groups may be in the kernel's memory only, and later ones will say that they are synced.
+        // After a sync that failed the kernel takes them for clean: only what is written again reaches the medium.
+        rewrite(&*this.file, marked.bytes.min(end.bytes), end.bytes).or_disk("write a journal again", &path)?;
         this.file.sync().or_disk("sync a journal", &path)?;
         this.mark.write(end.into()).or_disk("write a mark", &path)?;
         Ok(this)
@@ -368,6 +371,20 @@ fn open_mark(files: &dyn FileLayer, folder: &Path, marks: &Path, log_id: Bytes16
         files.sync_folder(marks)?;
     }
     Ok(mark)
+}
+
+/// Writes what a file holds from one offset to another again, so that the next sync brings it to the medium.
+fn rewrite(file: &dyn LogFile, from: u64, to: u64) -> std::io::Result<()> {
+    const PIECE_BYTES: u64 = 256 << 10;
+    let mut at = from;
+    while at < to {
+        let bytes = (to - at).min(PIECE_BYTES);
+        let mut piece = vec![0; usize::try_from(bytes).unwrap_or_default()];
+        read_exact_at(file, &mut piece, at)?;
+        file.write_at(&piece, at)?;
+        at += bytes;
+    }
+    Ok(())
 }
 
 /// How many of the items make the next group.

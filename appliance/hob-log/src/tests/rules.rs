@@ -38,6 +38,22 @@ fn rule_1_after_a_failed_sync_the_envelope_is_refused_and_not_there_after_a_star
 }
 
 #[test]
+fn rule_1_what_no_mark_covers_is_written_again_by_a_start_since_a_sync_may_have_failed_before() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut log = open(folder.path(), at(0)).log;
+    let place = keep(&mut log, 1, at(0));
+    acknowledge(&mut log, place, at(0));
+    log.commit(at(0), &[]).unwrap();
+    drop(log);
+    let disk = Recording::default();
+    let opened = try_open(folder.path(), Some(disk.layer()), at(1)).unwrap();
+    assert_eq!((opened.pending.len(), opened.known.len()), (0, 1), "the acknowledgement was written and not synced");
+    let of_window: Vec<_> =
+        disk.ops().into_iter().filter(|op| op.path.ends_with("windows/1/journal")).map(|op| op.what).collect();
+    assert!(of_window.ends_with(&["write", "sync"]), "{of_window:?}");
+}
+
+#[test]
 fn rule_2_a_window_is_complete_and_synced_before_it_has_its_name() {
     let (folder, disk) = (tempfile::tempdir().unwrap(), Recording::default());
     let mut log = try_open(folder.path(), Some(disk.layer()), at(0)).unwrap().log;
