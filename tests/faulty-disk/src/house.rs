@@ -65,6 +65,8 @@ pub struct House {
     /// The disk while it is not mounted.
     resting: Disk,
     copies: Vec<(String, Copy)>,
+    /// Commands that run aside.
+    commands: Vec<std::process::Child>,
     identity: Option<String>,
     port: u16,
     folder: tempfile::TempDir,
@@ -126,6 +128,7 @@ impl House {
             disk: None,
             resting: Disk::default(),
             copies: Vec::new(),
+            commands: Vec::new(),
             identity: None,
             port: 0,
             folder,
@@ -295,6 +298,13 @@ impl House {
         command
     }
 
+    /// A command that goes on while others do something; it ends with the power at the latest.
+    pub fn run_aside(&mut self, args: &[&str]) {
+        let mut command = self.command(args);
+        command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null());
+        self.commands.push(command.spawn().unwrap());
+    }
+
     /// One object of a command with `--json`.
     ///
     /// # Errors
@@ -319,6 +329,11 @@ impl House {
         self.disk().machine().faults.is_frozen = true;
         if let Some(mut hob) = self.hob.take() {
             hob.kill();
+        }
+        // Whoever still looks at the disk keeps it busy.
+        for mut command in std::mem::take(&mut self.commands) {
+            let _ = command.kill();
+            command.wait().unwrap();
         }
         self.unmount();
         self.resting = self.resting.cut(manner, rng);

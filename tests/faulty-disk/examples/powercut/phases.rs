@@ -183,7 +183,7 @@ impl Scene {
                 let load = Load::begin(house, &Plan { at_once: 1, ..plan }, &mut self.rng);
                 house.copy_events();
                 self.plan_cut(house, 120, &[]);
-                compact(house);
+                house.run_aside(&["compact"]);
                 Some(load)
             }
             Phase::KeyFile => {
@@ -192,7 +192,7 @@ impl Scene {
                 let load = Load::begin(house, &Plan { at_once: 2, ..plan }, &mut self.rng);
                 self.plan_cut(house, 8, &["log.keys"]);
                 match below(&mut self.rng, 3) {
-                    0 => compact(house),
+                    0 => house.run_aside(&["compact"]),
                     1 => house.pass(31 * MINUTE),
                     _ => house.pass(6 * HOUR),
                 }
@@ -266,14 +266,6 @@ impl Scene {
         tally.databases_gone += gone;
         tally.databases_older += older;
     }
-}
-
-/// The keeper compacts; the power may go meanwhile.
-fn compact(house: &House) {
-    let mut command = house.command(&["compact"]);
-    command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null());
-    let mut child = command.spawn().unwrap();
-    std::thread::spawn(move || child.wait());
 }
 
 /// Everybody reads everything, and the box destroys what it could be read with: none of it may ever come again.
