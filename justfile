@@ -60,6 +60,58 @@ systemd:
 small-disk:
     tests/recipes/small-disk
 
+# two minutes of simulated worlds, from fresh seeds; `just sim --seed N --verbose` replays one, `just sim --sabotage` plants bugs
+sim *ARGS:
+    tests/recipes/sim {{ARGS}}
+
+# the log alone on a disk in memory: cuts, failing operations, damage
+log-sim *ARGS:
+    tests/recipes/log-sim {{ARGS}}
+
+# SIGKILL for boxes and clients under load: 500 cycles; `just kill --sabotage` plants faults
+kill *ARGS:
+    tests/recipes/kill {{ARGS}}
+
+# the plug pulled 330 times on a disk that loses what was not synced (FUSE, root)
+powercut *ARGS:
+    tests/recipes/powercut {{ARGS}}
+
+# a disk that is full, fails, turns read-only or is slow, at every write in turn (FUSE, root)
+disk-faults *ARGS:
+    tests/recipes/disk-faults {{ARGS}}
+
+# bits flipped, records swapped, folders of yesterday: detected, said, the rest served
+damage *ARGS:
+    tests/recipes/damage {{ARGS}}
+
+# what folder and medium still hold after six hours, and that nothing opens it (root)
+six-hours *ARGS:
+    tests/recipes/six-hours {{ARGS}}
+
+# 200 devices come and go for an hour: memory, descriptors, threads, disk stay flat
+soak *ARGS:
+    tests/recipes/soak {{ARGS}}
+
+# ten thousand idle connections, and floods, while a member's message gets through
+load *ARGS:
+    tests/recipes/load {{ARGS}}
+
+# clients and tools that nobody here wrote: a Python client, schemathesis, openssl, sslscan, wrk, promtool
+strangers *ARGS:
+    tests/recipes/strangers {{ARGS}}
+
+# beside Mosquitto, NATS JetStream, Prosody and ejabberd: writes docs/compared.md (root: installs them)
+compare *ARGS:
+    tests/recipes/compare {{ARGS}}
+
+# lines that the tests of the four inner crates reach (cargo-llvm-cov)
+coverage *CRATES:
+    tests/recipes/coverage {{CRATES}}
+
+# bugs put in by a machine, into a seeded sample of rules and log (cargo-mutants)
+mutants SEED="7":
+    tests/recipes/mutants {{SEED}}
+
 # fuzz every target for so many seconds
 fuzz SECONDS="600":
     tests/recipes/fuzz {{SECONDS}}
