@@ -2,7 +2,7 @@
 //!
 //! Space is reserved in steps of 4 MiB and reads as zeros, so that a sync seldom writes metadata. What was never written is
 //! still marked so in the file's extents, and each sync behind that mark writes the inode; so a small group brings the
-//! zeros up to the next [`ZERO_BYTES`] along, and the following small ones land in blocks that were written before. After a failed write or
+//! zeros up to the next `ZERO_BYTES` along, and the following small ones land in blocks that were written before. After a failed write or
 //! sync nothing since the last good sync is taken as written (rule 1): the journal is broken until [`Journal::heal`] has
 //! reopened it, checked it against the mark and cut it back.
 

@@ -8,7 +8,7 @@
 //! # Layout
 //! - this file: [`Content`], what a backup says.
 //! - [`header`]: the file's first 88 bytes: version, how it is locked, what that costs.
-//! - [`seal`]: the file as a whole: a stream of sealed chunks, and [`Sealed`], which reads it.
+//! - [`mod@seal`]: the file as a whole: a stream of sealed chunks, and [`Sealed`], which reads it.
 //! - [`records`]: what lies in the chunks.
 //! - [`folder`]: reads the ledger of a stopped box, and makes a new data folder.
 //! - [`error`]: what can be wrong with a file, and with making one.
