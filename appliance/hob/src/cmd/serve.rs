@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use hob_log::OpenError;
 use hob_protocol::invitation::Invitation;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{Notify, watch};
@@ -120,8 +121,10 @@ async fn serve(
 ) -> Result<End, Failure> {
     // From here on a signal waits for its turn, so that a start is never cut in half.
     let mut stop = StopSignals::new()?;
-    // Before anything is made in it.
-    hob_log::check_data_format(data).map_err(|error| Failure::of(&error))?;
+    // Before anything is made in it. What else is wrong with it is told by whoever needs it, in better words.
+    if let Err(error @ OpenError::NewerFormat { .. }) = hob_log::check_data_format(data) {
+        return Err(Failure::of(&error));
+    }
     let mut identity = identity::load_or_make(data).map_err(|error| Failure::of(&error))?;
     if let (Some(certificate), Some(key)) = (&config.tls_certificate, &config.tls_key) {
         identity.show_own(certificate, key).map_err(|error| Failure::of(&error))?;
