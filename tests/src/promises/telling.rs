@@ -24,7 +24,9 @@ async fn the_status_has_the_fields_that_others_rely_on_and_they_count() {
     assert_eq!((&status["pending"], &status["accepted"], &status["windows"]), (&1.into(), &1.into(), &1.into()));
     assert!(status["bytes_on_disk"].as_u64().unwrap() > 2048);
     let text = String::from_utf8(hob.hob(&["status"]).stdout).unwrap();
-    assert_eq!(text.lines().count(), 1, "{text}");
+    let (status, reminder) = text.split_once('\n').expect("a line, and what is still to be done");
+    assert!(status.contains("1 pending") && status.ends_with("nothing unusual"), "{text}");
+    assert!(reminder.contains("`hob backup FILE`") && reminder.lines().count() == 1, "{text}");
 }
 
 #[tokio::test]
