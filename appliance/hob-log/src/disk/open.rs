@@ -181,11 +181,13 @@ fn make_folders(files: &dyn FileLayer, folders: &Folders) -> Result<(), LogError
 
 /// Makes the data folder's own name durable, and those above it: a box that was just made must not be lost as a whole.
 fn enter_data_folder(files: &dyn FileLayer, data_folder: &Path) -> Result<(), LogError> {
+    use std::io::ErrorKind::{InvalidInput, PermissionDenied, ReadOnlyFilesystem};
     for folder in data_folder.ancestors().skip(1) {
         let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
         match files.sync_folder(folder) {
-            // What this user may not even list is older than the box.
-            Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {}
+            // What this user may not even list is older than the box; so is a root that can only be read, which knows no
+            // sync (squashfs, erofs: EINVAL; fsync(2)).
+            Err(error) if matches!(error.kind(), PermissionDenied | InvalidInput | ReadOnlyFilesystem) => {}
             other => other.or_disk("make the data folder", folder)?,
         }
     }

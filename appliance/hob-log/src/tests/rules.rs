@@ -85,6 +85,14 @@ fn rule_2_a_new_data_folder_and_the_folders_made_above_it_are_durable_before_the
 }
 
 #[test]
+fn rule_2_a_root_that_can_only_be_read_and_knows_no_sync_stops_no_first_start() {
+    let (folder, disk) = (tempfile::tempdir().unwrap(), Recording::default());
+    // squashfs and erofs, which images like for their root, answer so.
+    disk.fail("sync_folder", "/", ErrorKind::InvalidInput, 1);
+    try_open(&folder.path().join("new"), Some(disk.layer()), at(0)).unwrap();
+}
+
+#[test]
 fn rule_2_the_manifest_is_synced_before_it_is_renamed() {
     let (folder, disk) = (tempfile::tempdir().unwrap(), Recording::default());
     let mut log = try_open(folder.path(), Some(disk.layer()), at(0)).unwrap().log;
