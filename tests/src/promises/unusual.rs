@@ -39,7 +39,7 @@ async fn the_keeper_reads_of_tried_invitations_and_the_address_is_nowhere() {
     drop(owner);
     submit_new(&mut Wire::connect_from(STRANGER, hob.address).await, &token, envelope(2048)).await;
     let (well, nothing) = status(&hob);
-    assert!(well.trim_end().ends_with("; nothing unusual") && nothing == Value::Array(Vec::new()), "{well}{nothing}");
+    assert!(well.contains("; nothing unusual\n") && nothing == Value::Array(Vec::new()), "{well}{nothing}");
     try_invitations(&hob, 25).await;
     let (text, unusual) = status(&hob);
     assert!(text.contains("In the last hour 25 wrong invitations came from one place"), "{text}");
@@ -120,7 +120,8 @@ async fn wrong_tokens_proofs_and_broken_handshakes_are_counted_each_as_what_it_i
     let of = |kind: &str| unusual.as_array().unwrap().iter().find(|one| one["kind"] == kind).cloned().unwrap();
     assert_eq!((of("token")["last_hour"].clone(), of("proof")["last_hour"].clone()), (60.into(), 60.into()));
     assert!(of("handshake")["last_hour"].as_u64().unwrap() >= 200, "{unusual}");
-    assert!(text.lines().count() == 4 && text.contains("some things are unusual:"), "{text}");
+    let told = text.lines().filter(|line| line.starts_with("In the last hour ")).count();
+    assert!(told == 3 && text.contains("some things are unusual:"), "{text}");
 }
 
 /// Speaks, but no TLS.
