@@ -54,21 +54,7 @@ pub fn figure(what: &str, value: f64, unit: &str) {
 
 /// A box whose quotas do not stand in the way of a bench.
 pub fn box_for_load() -> HobBox {
-    load_settings().fresh()
-}
-
-/// Those settings.
-pub fn load_settings() -> Start {
-    Start::default()
-        .env("HOB_LOG_LEVEL", "warn")
-        .env("HOB_QUOTA_TOKEN_BURST", "10000000")
-        .env("HOB_QUOTA_TOKEN_PER_SECOND", "1000000")
-        .env("HOB_QUOTA_MAILBOX_ENVELOPES", "100000")
-        .env("HOB_QUOTA_MAILBOX_BYTES", "1GiB")
-        .env("HOB_GATE_HALF_OPEN", "10000")
-        .env("HOB_GATE_NEW_PER_SECOND", "10000")
-        .env("HOB_GATE_BURST", "10000")
-        .env("HOB_GATE_WAITING", "10000")
+    Start::for_load().fresh()
 }
 
 fn size() {

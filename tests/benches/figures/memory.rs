@@ -9,7 +9,7 @@ use hob_tests::people::{Device, envelope};
 use hob_tests::wire::{Wire, tls};
 
 use crate::load::{all, readers, runtime};
-use crate::{box_for_load, figure, load_settings};
+use crate::{box_for_load, figure};
 
 const DEVICES: usize = 1000;
 
@@ -53,7 +53,7 @@ pub fn twelve_windows() {
         println!("set HOB_BENCH_DEMO_CLOCK to a hob built with `--release --features demo-clock`: not measured");
         return;
     };
-    let start = Start { build: Some(build.into()), ..load_settings() };
+    let start = Start { build: Some(build.into()), ..Start::for_load() };
     let hob = start.arg("--demo-clock").arg("--clock-speed").arg("720").fresh();
     runtime().block_on(async {
         let people = readers(&hob, 1).await;

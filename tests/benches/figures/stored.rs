@@ -2,11 +2,11 @@
 
 use std::time::Instant;
 
-use hob_tests::boxes::HobBox;
+use hob_tests::boxes::{HobBox, Start};
 use hob_tests::measure::{cpu_seconds, device_bytes_written};
 
 use crate::load::{Reader, all, cost, read, readers, runtime, senders, write};
-use crate::{box_for_load, figure, load_settings};
+use crate::{box_for_load, figure};
 
 async fn store(hob: &HobBox, people: &[Reader], each: usize) {
     let wires = senders(hob, people.len()).await;
@@ -82,7 +82,7 @@ pub fn start_with_pending() {
     const EACH: usize = 1000;
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
-    let mut hob = load_settings().over(&data).unwrap();
+    let mut hob = Start::for_load().over(&data).unwrap();
     runtime().block_on(async {
         let people = readers(&hob, 100).await;
         store(&hob, &people, EACH).await;
@@ -90,7 +90,7 @@ pub fn start_with_pending() {
     let busy = hob_tests::measure::resident_kib(hob.pid());
     hob.kill();
     let began = Instant::now();
-    let again = load_settings().over(&data).unwrap();
+    let again = Start::for_load().over(&data).unwrap();
     let (wall, cpu) = (began.elapsed().as_secs_f64(), cpu_seconds(again.pid()));
     assert_eq!(again.status("pending"), 100 * EACH as u64);
     figure("start after SIGKILL with 100,000 pending, until ready", wall, "s");

@@ -141,7 +141,7 @@ impl Server {
     async fn start_hob(folder: &Path) -> io::Result<Self> {
         let data = folder.join("data");
         let began = Instant::now();
-        let running = settings().over(&data).map_err(io::Error::other)?;
+        let running = Start::for_load().over(&data).map_err(io::Error::other)?;
         let address = running.address;
         let link = running.invitation.clone().ok_or_else(|| io::Error::other("no first invitation"))?;
         let first = Account::join(address, &link).await;
@@ -311,20 +311,6 @@ impl Drop for Server {
         // Whatever is left of it.
         let _ = self.kill();
     }
-}
-
-/// As the benches run it: the figures' rates and quotas, everything else as shipped.
-fn settings() -> Start {
-    Start::default()
-        .env("HOB_LOG_LEVEL", "warn")
-        .env("HOB_QUOTA_TOKEN_BURST", "10000000")
-        .env("HOB_QUOTA_TOKEN_PER_SECOND", "1000000")
-        .env("HOB_QUOTA_MAILBOX_ENVELOPES", "100000")
-        .env("HOB_QUOTA_MAILBOX_BYTES", "1GiB")
-        .env("HOB_GATE_HALF_OPEN", "10000")
-        .env("HOB_GATE_NEW_PER_SECOND", "10000")
-        .env("HOB_GATE_BURST", "10000")
-        .env("HOB_GATE_WAITING", "10000")
 }
 
 fn peer_command(row: Row, folder: &Path, port: u16) -> io::Result<Command> {

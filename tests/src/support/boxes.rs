@@ -97,6 +97,20 @@ pub struct Start {
 }
 
 impl Start {
+    /// A box whose quotas and rates do not stand in the way of a load; everything else as shipped.
+    pub fn for_load() -> Self {
+        Self::default()
+            .env("HOB_LOG_LEVEL", "warn")
+            .env("HOB_QUOTA_TOKEN_BURST", "10000000")
+            .env("HOB_QUOTA_TOKEN_PER_SECOND", "1000000")
+            .env("HOB_QUOTA_MAILBOX_ENVELOPES", "100000")
+            .env("HOB_QUOTA_MAILBOX_BYTES", "1GiB")
+            .env("HOB_GATE_HALF_OPEN", "10000")
+            .env("HOB_GATE_NEW_PER_SECOND", "10000")
+            .env("HOB_GATE_BURST", "10000")
+            .env("HOB_GATE_WAITING", "10000")
+    }
+
     pub fn arg(mut self, arg: &str) -> Self {
         self.args.push(arg.to_owned());
         self
