@@ -100,6 +100,8 @@ codes! {
     Superseded = 54, "another connection of this device has taken over";
     /// The device was revoked on this box.
     Revoked = 55, "this device was removed from the box";
+    /// A keeper suspended the device's member. What waits for the device waits on, and expires as ever.
+    Suspended = 56, "the keeper of this box has suspended this member: ask them";
 }
 
 /// A typed refusal: the code, and when trying again may help.

@@ -9,6 +9,8 @@ use rand_core::Rng;
 use crate::admit::OpenInvitation;
 use crate::clock::Now;
 use crate::event::{LedgerEvent, disk};
+use crate::keeping::{AuditLine, By, Change, InvitationView, KeepingView, NotPossible};
+use crate::quota::Config;
 use crate::status::Status;
 use crate::{Effect, Effects, Relay, Waiting};
 
@@ -42,6 +44,23 @@ pub enum Ask {
     },
     /// How it stands.
     Status,
+    /// Something about the keeping.
+    Change(Change),
+    /// An order, of which the audit log is to say who gave it.
+    Noted {
+        /// Who.
+        by: By,
+        /// What. Questions leave no line, and are answered as if asked without this.
+        ask: Box<Ask>,
+    },
+    /// Keepers, settings, tokens.
+    Keeping,
+    /// The audit log.
+    AuditLog,
+    /// Which invitations are open.
+    Invitations,
+    /// Quotas and rates: those of the settings' file, and those in force.
+    Limits,
 }
 
 /// What came of it. Orders are answered when they are durable.
@@ -66,6 +85,21 @@ pub enum Answer {
     Members(Vec<MemberView>),
     /// How it stands.
     Status(Box<Status>),
+    /// It cannot be done as things stand.
+    NotPossible(NotPossible),
+    /// Keepers, settings, tokens.
+    Keeping(Box<KeepingView>),
+    /// Newest first.
+    AuditLog(Vec<AuditLine>),
+    /// Those that end first in front.
+    Invitations(Vec<InvitationView>),
+    /// Quotas and rates.
+    Limits {
+        /// As the settings' file has them.
+        file: Box<Config>,
+        /// As they are.
+        in_force: Box<Config>,
+    },
 }
 
 /// A member, for the keeper.
@@ -77,6 +111,8 @@ pub struct MemberView {
     pub label: String,
     /// Unix time in seconds.
     pub joined_at_s: u64,
+    /// A keeper said that its devices are not served.
+    pub suspended: bool,
     /// The member's devices.
     pub devices: Vec<DeviceView>,
 }
@@ -94,11 +130,34 @@ pub struct DeviceView {
     pub connected: bool,
     /// Envelopes that wait for it.
     pub pending: u32,
+    /// Unix time in seconds.
+    pub added_at_s: u64,
+    /// The day on which it was here last, in days since 1970; `None`: not since the box started.
+    pub last_seen_day: Option<u64>,
 }
 
 impl Relay {
     pub(crate) fn admin(&mut self, now: Now, request: u64, ask: Ask, effects: &mut Effects) {
-        let answer = match ask {
+        let told = match ask {
+            Ask::Members => Answer::Members(self.members()),
+            Ask::Status => Answer::Status(Box::new(self.status())),
+            Ask::Keeping => Answer::Keeping(Box::new(self.keeping(now))),
+            Ask::AuditLog => Answer::AuditLog(self.audit()),
+            Ask::Invitations => Answer::Invitations(self.invitations(now)),
+            Ask::Limits => {
+                Answer::Limits { file: Box::new(self.file_config.clone()), in_force: Box::new(self.config.clone()) }
+            }
+            order => {
+                let answer = self.order(now, order, effects).unwrap_or(Answer::NotFound);
+                return self.wait(Waiting::Admin { request, answer }, effects);
+            }
+        };
+        effects.push(Effect::Answer { request, answer: told });
+    }
+
+    /// Carries out an order; `None`: it was a question.
+    pub(crate) fn order(&mut self, now: Now, order: Ask, effects: &mut Effects) -> Option<Answer> {
+        Some(match order {
             Ask::Invite { expires_in } => self.invite(now, expires_in, effects),
             Ask::Withdraw { invitation } => {
                 if self.withdraw(&invitation, effects) {
@@ -109,15 +168,10 @@ impl Relay {
             }
             Ask::RevokeDevice { mailbox } => self.revoke_device(&mailbox, effects),
             Ask::RevokeMember { member } => self.revoke_member(&member, effects),
-            Ask::Members => {
-                return effects.push(Effect::Answer { request, answer: Answer::Members(self.members()) });
-            }
-            Ask::Status => {
-                let status = Box::new(self.status());
-                return effects.push(Effect::Answer { request, answer: Answer::Status(status) });
-            }
-        };
-        self.wait(Waiting::Admin { request, answer }, effects);
+            Ask::Change(change) => self.change(now, change, effects),
+            Ask::Noted { by, ask } => return self.noted(now, by, *ask, effects),
+            Ask::Members | Ask::Status | Ask::Keeping | Ask::AuditLog | Ask::Invitations | Ask::Limits => return None,
+        })
     }
 
     fn invite(&mut self, now: Now, expires_in: Duration, effects: &mut Effects) -> Answer {
@@ -140,10 +194,14 @@ impl Relay {
         let open = OpenInvitation { secret: secret.clone(), expires_at, redeemed: None, member };
         self.append_ledger(open.event(&id), effects);
         self.invitations.insert(id, open);
-        // A box without a clock does not pretend to know the date; whether the invitation is good, it knows all the same.
+        (id, secret, self.date_in(now, expires_in))
+    }
+
+    /// The date after some time, Unix seconds; 0: a box without a clock does not pretend to know it. Whether an invitation is
+    /// good, it knows all the same.
+    pub(crate) fn date_in(&self, now: Now, time: Duration) -> u64 {
         let knows_the_date = now.unix_ms / 1000 >= FIRST_RELEASE_UNIX_S;
-        let expires_at_s = if knows_the_date { (now.unix_ms / 1000).saturating_add(expires_in.as_secs()) } else { 0 };
-        (id, secret, expires_at_s)
+        if knows_the_date { (now.unix_ms / 1000).saturating_add(time.as_secs()) } else { 0 }
     }
 
     pub(crate) fn withdraw(&mut self, id: &InvitationId, effects: &mut Effects) -> bool {
@@ -184,6 +242,7 @@ impl Relay {
 
     fn remove_member(&mut self, member: &MemberId, effects: &mut Effects) {
         self.members.remove(member);
+        self.not_suspended_any_more(member, effects);
         self.withdraw_tickets(member, effects);
         let removed = disk::MemberRemoved { id: member.0.to_vec().into() };
         self.append_ledger(LedgerEvent::MemberRemoved(removed), effects);
@@ -198,6 +257,7 @@ impl Relay {
                 id: *id,
                 label: member.label.clone(),
                 joined_at_s: member.joined_at_s,
+                suspended: self.is_suspended(id),
                 devices: Vec::new(),
             })
             .collect();
@@ -211,6 +271,8 @@ impl Relay {
                     binding: mailbox.binding,
                     connected: !mailbox.is_absent(),
                     pending: mailbox.queue.count,
+                    added_at_s: mailbox.added_at_s,
+                    last_seen_day: mailbox.last_seen_day,
                 });
             }
         }

@@ -103,7 +103,10 @@ impl Relay {
         match of_member {
             // A ticket of somebody who was taken out meanwhile.
             Some(member) if !self.members.contains_key(&member) => return Err(UNKNOWN),
-            Some(member) => self.has_room_for_a_device(&member)?,
+            Some(member) => {
+                self.is_served(&member)?;
+                self.has_room_for_a_device(&member)?;
+            }
             None if self.members.len() >= self.config.members as usize => {
                 return Err(Refused::for_now(Code::BoxFull, Duration::from_secs(3600)));
             }
@@ -200,6 +203,7 @@ impl Relay {
             wants_bundle: !mailbox.has_good_bundle(now.ledger_time),
         };
         let member = mailbox.member;
+        mailbox.seen(now);
         if let Some(connection) = self.connections.get_mut(&conn) {
             connection.role = Role::Owner { mailbox: number };
         }
@@ -238,7 +242,9 @@ impl Relay {
         if !message.is_signed_by(proof.device_key.as_bytes(), &proof.signature) {
             return Err(Refused::finally(Code::BadProof));
         }
-        known.map(|(number, _)| number).ok_or(Refused::finally(Code::NotAMember))
+        let (number, mailbox) = known.ok_or(Refused::finally(Code::NotAMember))?;
+        self.is_served(&mailbox.member)?;
+        Ok(number)
     }
 
     /// Whether a browser that talks to this box would say that it is there (RFC 6454, section 6.2).

@@ -110,6 +110,14 @@ pub struct Known {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct LedgerKey(u8, Bytes);
 
+/// Lines of the audit log that are kept. The line after them takes the place of the oldest, which needs no removal.
+pub const AUDIT_LINES_MAX: u64 = 2_000;
+
+/// The place of a line: a later line in the same one replaces it.
+const fn place_of_audit(number: u64) -> u64 {
+    number % AUDIT_LINES_MAX
+}
+
 /// The key of an event, and whether the event ends what it is about.
 pub fn ledger_key(event: &LedgerEvent) -> (LedgerKey, bool) {
     let live = |kind, id: &Bytes| (LedgerKey(kind, id.clone()), false);
@@ -128,6 +136,15 @@ pub fn ledger_key(event: &LedgerEvent) -> (LedgerKey, bool) {
         LedgerEvent::Epoch(_) => live(11, &Bytes::new()),
         LedgerEvent::LostWindow(window) => live(12, &Bytes::copy_from_slice(&window.opened_at_s.to_be_bytes())),
         LedgerEvent::Addresses(_) => live(13, &Bytes::new()),
+        LedgerEvent::Keeper(keeper) => live(20, &keeper.id),
+        LedgerEvent::KeeperRemoved(keeper) => removal(20, &keeper.id),
+        LedgerEvent::SetUp(_) => live(22, &Bytes::new()),
+        LedgerEvent::Settings(_) => live(23, &Bytes::new()),
+        LedgerEvent::AutomationToken(token) => live(24, &token.id),
+        LedgerEvent::AutomationTokenRemoved(token) => removal(24, &token.id),
+        LedgerEvent::Audit(line) => live(26, &Bytes::copy_from_slice(&place_of_audit(line.number).to_be_bytes())),
+        LedgerEvent::Suspended(member) => live(27, &member.member),
+        LedgerEvent::Resumed(member) => removal(27, &member.member),
     }
 }
 

@@ -121,12 +121,21 @@ impl Relay {
             LedgerEvent::Epoch(epoch) => self.epoch = epoch.epoch,
             LedgerEvent::LostWindow(window) => self.lost_windows.push(window.opened_at_s),
             LedgerEvent::Addresses(addresses) => self.address_sequence = addresses.sequence,
+            LedgerEvent::Keeper(_)
+            | LedgerEvent::SetUp(_)
+            | LedgerEvent::Settings(_)
+            | LedgerEvent::AutomationToken(_)
+            | LedgerEvent::Audit(_)
+            | LedgerEvent::Suspended(_) => return self.restore_keeping(event),
             // A compacted ledger holds what lives; a removal that is left has nothing to remove.
             LedgerEvent::MemberRemoved(_)
             | LedgerEvent::DeviceRemoved(_)
             | LedgerEvent::TokenRemoved(_)
             | LedgerEvent::BundleRemoved(_)
-            | LedgerEvent::InvitationRemoved(_) => {}
+            | LedgerEvent::InvitationRemoved(_)
+            | LedgerEvent::KeeperRemoved(_)
+            | LedgerEvent::AutomationTokenRemoved(_)
+            | LedgerEvent::Resumed(_) => {}
         }
         Some(())
     }

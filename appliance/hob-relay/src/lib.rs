@@ -23,6 +23,7 @@
 //! - `mailbox`: what is known of a device; `ledger`: the state from its events; [`event`]: those events.
 //! - [`web`]: single requests and watchers, for those who hold no socket.
 //! - [`activity`]: what was refused lately, against the last day: the keeper's "nothing unusual".
+//! - [`keeping`]: who keeps the box, what they set, what they did, whom they suspended.
 //! - [`gate`]: how many connections one address may open; [`status`]: counters; [`admin`]: what the keeper may ask.
 
 // No panic is reachable from outside: an index that may be out of bounds is one. Generated code and tests may.
@@ -38,6 +39,7 @@ mod deliver;
 pub mod event;
 mod expiry;
 pub mod gate;
+pub mod keeping;
 mod ledger;
 mod mailbox;
 mod pending;
@@ -321,6 +323,9 @@ pub struct Relay {
     mailboxes: mailbox::Mailboxes,
     tokens: tokens::Tokens,
     invitations: HashMap<InvitationId, admit::OpenInvitation>,
+    keeping: keeping::Keeping,
+    /// As the settings' file has it: what the dashboard does not set, and the most for the retention.
+    file_config: Config,
     pending: pending::Index,
     waiting: VecDeque<(Ticket, Waiting)>,
     /// Ledger events of failed commits: they go before the next one.
@@ -365,6 +370,8 @@ impl Relay {
             mailboxes: mailbox::Mailboxes::default(),
             tokens: tokens::Tokens::default(),
             invitations: HashMap::new(),
+            keeping: keeping::Keeping::default(),
+            file_config: config.clone(),
             pending: pending::Index::new(&mut rng),
             waiting: VecDeque::new(),
             unstored: Vec::new(),

@@ -7,10 +7,13 @@ use hob_protocol::frame::Binding;
 use hob_protocol::ids::{DeviceKey, MailboxId, MemberId};
 
 use crate::ConnId;
-use crate::clock::{BoxTime, LedgerTime};
+use crate::clock::{BoxTime, LedgerTime, Now};
 use crate::event::{LedgerEvent, disk};
 use crate::pending::{NIL, Queue};
 use crate::quota::Bucket;
+
+/// A day in milliseconds.
+const DAY_MS: u64 = 24 * 3600 * 1000;
 
 /// A published bundle.
 #[derive(Debug, Clone)]
@@ -39,6 +42,8 @@ pub(crate) struct Mailbox {
     pub(crate) binding: Binding,
     /// Unix time in seconds, as the box's clock stood.
     pub(crate) added_at_s: u64,
+    /// The day on which the device was here last, in days since 1970; memory only, and never finer than a day.
+    pub(crate) last_seen_day: Option<u64>,
     pub(crate) queue: Queue,
     pub(crate) bytes: u64,
     pub(crate) owner: Option<Owner>,
@@ -66,6 +71,11 @@ impl Mailbox {
             wants_token_list: self.wants_token_list,
             wants_bundle: self.bundle_is_stale,
         })
+    }
+
+    /// The device is here.
+    pub(crate) fn seen(&mut self, now: Now) {
+        self.last_seen_day = Some(now.unix_ms / DAY_MS);
     }
 
     /// Whether nobody of the device is connected.
@@ -111,6 +121,7 @@ impl Mailboxes {
             member,
             binding,
             added_at_s: 0,
+            last_seen_day: None,
             queue: Queue::default(),
             bytes: 0,
             owner: None,

@@ -185,6 +185,9 @@ impl Relay {
     fn web_mailbox(&self, device: &DeviceKey) -> Result<u32, Refused> {
         let number = self.mailboxes.number_of(&MailboxId::of_device(device));
         let found = number.and_then(|number| self.mailboxes.get(number).map(|mailbox| (number, mailbox.binding)));
+        if let Some(mailbox) = number.and_then(|number| self.mailboxes.get(number)) {
+            self.is_served(&mailbox.member)?;
+        }
         match found {
             Some((number, Binding::Web)) => Ok(number),
             Some((_, Binding::Native)) => Err(Refused::finally(Code::ExporterMissing)),
@@ -203,6 +206,9 @@ impl Relay {
         let number = self.check_proof(nonce, None, proof)?;
         let standing = self.standing(now, number)?;
         self.establish(conn, effects);
+        if let Some(mailbox) = self.mailboxes.get_mut(number) {
+            mailbox.seen(now);
+        }
         if proof.clock_ms > 0 {
             effects.push(Effect::TimeTold { member: standing.member, unix_ms: proof.clock_ms });
         }

@@ -124,7 +124,16 @@ impl LastingLedger {
 fn lasts(event: &Bytes) -> bool {
     match decode_ledger(event.clone()) {
         Ok(Some(event)) => match event {
-            LedgerEvent::Member(_) | LedgerEvent::Device(_) | LedgerEvent::Token(_) | LedgerEvent::Addresses(_) => true,
+            LedgerEvent::Member(_)
+            | LedgerEvent::Device(_)
+            | LedgerEvent::Token(_)
+            | LedgerEvent::Addresses(_)
+            | LedgerEvent::Keeper(_)
+            | LedgerEvent::SetUp(_)
+            | LedgerEvent::Settings(_)
+            | LedgerEvent::AutomationToken(_)
+            | LedgerEvent::Audit(_)
+            | LedgerEvent::Suspended(_) => true,
             // Secrets that admit somebody; keys that are published again; an epoch and its losses, which end here; and
             // removals, which a live ledger does not have.
             LedgerEvent::Invitation(_)
@@ -135,7 +144,10 @@ fn lasts(event: &Bytes) -> bool {
             | LedgerEvent::LostWindow(_)
             | LedgerEvent::MemberRemoved(_)
             | LedgerEvent::DeviceRemoved(_)
-            | LedgerEvent::TokenRemoved(_) => false,
+            | LedgerEvent::TokenRemoved(_)
+            | LedgerEvent::KeeperRemoved(_)
+            | LedgerEvent::AutomationTokenRemoved(_)
+            | LedgerEvent::Resumed(_) => false,
         },
         Ok(None) => true,
         Err(_) => false,

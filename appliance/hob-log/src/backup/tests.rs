@@ -269,3 +269,17 @@ fn a_running_boxs_ledger_is_the_one_that_is_durable() {
     drop(log);
     assert_eq!(of_stopped_box(folder.path()).unwrap().events, [member(2), member(1)]);
 }
+
+#[test]
+fn keepers_what_they_set_and_what_they_did_are_in_a_backup() {
+    let lasting = [
+        LedgerEvent::Keeper(disk::Keeper { id: vec![1; 16].into(), ..disk::Keeper::default() }),
+        LedgerEvent::SetUp(disk::SetUp { done: 3 }),
+        LedgerEvent::Settings(disk::Settings { box_name: "home".into(), ..disk::Settings::default() }),
+        LedgerEvent::AutomationToken(disk::AutomationToken::default()),
+        LedgerEvent::Audit(disk::Audit { number: 1, ..disk::Audit::default() }),
+        LedgerEvent::Suspended(disk::Suspended { member: vec![2; 16].into() }),
+    ];
+    let live: Vec<Bytes> = lasting.into_iter().map(|event| encode_ledger(event).into()).collect();
+    assert_eq!(LastingLedger::of(live.clone(), None).events, live);
+}

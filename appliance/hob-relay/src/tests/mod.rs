@@ -3,6 +3,7 @@
 mod admission;
 mod delivering;
 mod forgetting;
+mod keeping;
 mod model;
 mod storing;
 mod submitting;
@@ -181,6 +182,19 @@ impl World {
             ServerBody::Error { code, .. } => Code::from_number(*code),
             _ => None,
         }
+    }
+
+    /// The last refusal on a connection.
+    pub(super) fn refused(&self, conn: ConnId) -> Option<Code> {
+        self.sent.iter().rev().find_map(|(to, frame)| match frame.body {
+            ServerBody::Error { code, .. } if *to == conn => Code::from_number(code),
+            _ => None,
+        })
+    }
+
+    pub(super) fn admin(&mut self, ask: Ask) -> Answer {
+        self.input(Input::Admin { request: 1, ask });
+        self.answers.pop().expect("every question is answered once it is durable")
     }
 
     pub(super) fn invitation(&mut self) -> (InvitationId, hob_protocol::ids::InvitationSecret) {

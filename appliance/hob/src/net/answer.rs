@@ -19,7 +19,8 @@ pub const fn status(code: Code) -> StatusCode {
         | Code::ForeignOrigin
         | Code::NoSuchInvitation
         | Code::NoSuchToken
-        | Code::Revoked => StatusCode::FORBIDDEN,
+        | Code::Revoked
+        | Code::Suspended => StatusCode::FORBIDDEN,
         Code::UnknownFrame | Code::NoBundle => StatusCode::NOT_FOUND,
         Code::InvitationExpired => StatusCode::GONE,
         Code::TooManyTokens | Code::TooManyDevices | Code::Superseded => StatusCode::CONFLICT,
