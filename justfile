@@ -30,7 +30,7 @@ deny:
 
 # the figures of docs/figures.md; `just bench online` for a part
 bench *PART:
-    cargo build --release --bins && cargo build --release -p hob --features demo-clock --target-dir target/demo-clock && HOB_BENCH_DEMO_CLOCK=target/demo-clock/release/hob cargo bench -q -p hob-tests --bench figures -- {{PART}}
+    cargo build --release -p hob --features demo-clock --target-dir target/demo-clock && cargo build --release --bins && HOB_BENCH_DEMO_CLOCK=target/demo-clock/release/hob cargo bench -q -p hob-tests --bench figures -- {{PART}}
 
 # instructions for seal, open, append and the submit path (valgrind)
 instructions:
