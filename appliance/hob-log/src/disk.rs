@@ -21,7 +21,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hob_protocol::planted;
-use hob_relay::clock::{BoxTime, Checkpoint, Now};
+use hob_relay::clock::{Boot, BoxTime, Checkpoint, Now};
 use hob_relay::event::{Append, Known, LedgerEvent, Pending, Place};
 
 use crate::error::OrDisk;
@@ -159,14 +159,20 @@ pub struct DiskLog {
 }
 
 pub(crate) fn checkpoint_of(mark: Mark) -> Option<Checkpoint> {
-    let (unix, _) = mark.last_tag.split_first_chunk::<8>()?;
+    let (unix, boot) = mark.last_tag.split_first_chunk::<8>()?;
     let unix_ms = u64::from_le_bytes(*unix);
+    let boot = boot.first_chunk().map(|boot| u64::from_le_bytes(*boot)).filter(|boot| *boot != NO_BOOT);
     (mark != Mark::default()).then_some(Checkpoint {
         box_time: BoxTime(mark.records),
         ledger_time: hob_relay::clock::LedgerTime(mark.bytes),
         unix_ms,
+        boot: boot.map(Boot),
     })
 }
+
+/// The checkpoint tells no boot; the first boxes wrote this into all of theirs. A first checkpoint at time zero differs by it
+/// from none.
+const NO_BOOT: u64 = 0x0101_0101_0101_0101;
 
 impl EventLog for DiskLog {
     fn commit(&mut self, now: Now, batch: &[Append]) -> Result<Vec<Place>, LogError> {
@@ -225,10 +231,9 @@ impl EventLog for DiskLog {
 
     fn checkpoint(&mut self, checkpoint: Checkpoint) -> Result<(), LogError> {
         let mut last_tag = [0; 16];
-        let (unix, spare) = last_tag.split_at_mut(8);
+        let (unix, boot) = last_tag.split_at_mut(8);
         unix.copy_from_slice(&checkpoint.unix_ms.to_le_bytes());
-        // A first checkpoint at time zero is one too.
-        spare.fill(1);
+        boot.copy_from_slice(&checkpoint.boot.map_or(NO_BOOT, |boot| boot.0).to_le_bytes());
         let mark = Mark { records: checkpoint.box_time.0, bytes: checkpoint.ledger_time.0, last_tag };
         let sync = !planted!("clock-not-synced");
         let stored = self.clock.write(mark).and_then(|()| if sync { self.clock.sync() } else { Ok(()) });

@@ -73,6 +73,21 @@ pub struct Checkpoint {
     pub ledger_time: LedgerTime,
     /// The wall clock, Unix milliseconds: the latest that was ever believed.
     pub unix_ms: u64,
+    /// In which boot of the machine; `None`: not told, or how long the box was off before is not known yet.
+    pub boot: Option<Boot>,
+}
+
+/// One boot of a machine: eight bytes that no other boot has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Boot(pub u64);
+
+/// What a start knows of its machine's wall clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Machine {
+    /// The boot that it is in; `None`: the machine does not tell.
+    pub boot: Option<Boot>,
+    /// A clock that runs without power agrees with the wall clock.
+    pub keeps_time_when_off: bool,
 }
 
 /// How long the box was off, as far as it can tell.
@@ -80,16 +95,30 @@ pub struct Checkpoint {
 pub enum Gap {
     /// It never ran before.
     FirstStart,
-    /// The wall clock is ahead of the checkpoint: this long.
+    /// The wall clock is ahead of the checkpoint, and ran while the box was off: this long.
     Believed(Duration),
+    /// The wall clock is ahead of the checkpoint, but may have stood while the machine was off, as that of a board whose
+    /// last time is restored from a file: this long at least.
+    AtLeast(Duration),
     /// The wall clock is at the checkpoint or behind it: nobody knows.
     Unknown,
+}
+
+impl Gap {
+    /// How much of it box time was charged for.
+    const fn told(self) -> Duration {
+        match self {
+            Self::Believed(off) | Self::AtLeast(off) => off,
+            Self::FirstStart | Self::Unknown => Duration::ZERO,
+        }
+    }
 }
 
 /// The running clock of a box.
 #[derive(Debug, Clone)]
 pub struct BoxClock {
     start: Checkpoint,
+    boot: Option<Boot>,
     started_at: Duration,
     gap: Gap,
     /// The gap that ledger time has not been charged yet because nobody confirmed it.
@@ -102,36 +131,34 @@ pub struct BoxClock {
 
 impl BoxClock {
     /// Starts from the last checkpoint. `monotone` is a clock that runs through suspend; `unix_ms` the wall clock.
-    pub fn start(checkpoint: Option<Checkpoint>, monotone: Duration, unix_ms: u64) -> Self {
-        let interval = millis(CHECKPOINT_EVERY);
+    pub fn start(checkpoint: Option<Checkpoint>, machine: Machine, monotone: Duration, unix_ms: u64) -> Self {
         let (start, gap, uncharged) = match checkpoint {
-            None => (
-                Checkpoint { box_time: BoxTime(0), ledger_time: LedgerTime(0), unix_ms },
-                Gap::FirstStart,
-                Duration::ZERO,
-            ),
-            Some(last) if unix_ms > last.unix_ms => {
-                let off = Duration::from_millis(unix_ms - last.unix_ms);
+            None => {
+                let start = Checkpoint { box_time: BoxTime(0), ledger_time: LedgerTime(0), unix_ms, boot: None };
+                (start, Gap::FirstStart, Duration::ZERO)
+            }
+            Some(last) => {
+                let off = Duration::from_millis(unix_ms.saturating_sub(last.unix_ms));
                 // At least one interval is charged: that much may have passed unrecorded before the stop.
                 let charged = off.max(CHECKPOINT_EVERY);
                 let start = Checkpoint {
                     box_time: last.box_time.plus(charged),
                     ledger_time: last.ledger_time.plus(CHECKPOINT_EVERY),
-                    unix_ms,
+                    unix_ms: unix_ms.max(last.unix_ms),
+                    boot: None,
                 };
-                (start, Gap::Believed(off), charged.saturating_sub(CHECKPOINT_EVERY))
-            }
-            Some(last) => {
-                let start = Checkpoint {
-                    box_time: BoxTime(last.box_time.0.saturating_add(interval)),
-                    ledger_time: LedgerTime(last.ledger_time.0.saturating_add(interval)),
-                    unix_ms: last.unix_ms,
+                let is_same_boot = machine.boot.is_some() && machine.boot == last.boot;
+                let gap = match off {
+                    Duration::ZERO => Gap::Unknown,
+                    off if is_same_boot || machine.keeps_time_when_off => Gap::Believed(off),
+                    off => Gap::AtLeast(off),
                 };
-                (start, Gap::Unknown, Duration::ZERO)
+                (start, gap, charged.saturating_sub(CHECKPOINT_EVERY))
             }
         };
         let latest = Now { box_time: start.box_time, ledger_time: start.ledger_time, unix_ms };
-        Self { start, started_at: monotone, gap, uncharged, confirmed: false, gap_was_learnt: false, latest }
+        let boot = machine.boot;
+        Self { start, boot, started_at: monotone, gap, uncharged, confirmed: false, gap_was_learnt: false, latest }
     }
 
     /// The time now. Never before an earlier answer, whatever the arguments do.
@@ -145,8 +172,8 @@ impl BoxClock {
         self.latest
     }
 
-    /// Two sources agree on the time: charges ledger time for the time that the box was off, and box time for a gap
-    /// that was unknown. Only the first confirmation of a run counts.
+    /// Two sources agree on the time: charges ledger time for the time that the box was off, and box time for what it was
+    /// off longer than the wall clock told. Only the first confirmation of a run counts.
     ///
     /// A gap stays unknown where the stored time is ahead of the confirmed one: a wall clock that was once far ahead was
     /// believed, and nothing tells when the box stopped.
@@ -157,23 +184,14 @@ impl BoxClock {
         self.confirmed = true;
         let running = millis(monotone.saturating_sub(self.started_at));
         let at_start = confirmed_unix_ms.saturating_sub(running);
-        match self.gap {
-            Gap::FirstStart => {}
-            // The wall clock was believed for windows; the ledger is charged what was confirmed, never more than that.
-            Gap::Believed(_) => {
-                let believed_ms = self.start.unix_ms;
-                let too_far = Duration::from_millis(believed_ms.saturating_sub(at_start));
-                let charged = self.uncharged.saturating_sub(too_far);
-                self.start.ledger_time = self.start.ledger_time.plus(charged);
-            }
-            Gap::Unknown => {
-                let ahead_ms = self.start.unix_ms.saturating_sub(at_start);
-                self.gap_was_learnt = ahead_ms <= millis(AGREE_WITHIN);
-                let off = Duration::from_millis(at_start.saturating_sub(self.start.unix_ms));
-                let uncharged = off.saturating_sub(CHECKPOINT_EVERY);
-                self.start.box_time = self.start.box_time.plus(uncharged);
-                self.start.ledger_time = self.start.ledger_time.plus(uncharged);
-            }
+        if self.gap != Gap::FirstStart {
+            let ahead = Duration::from_millis(self.start.unix_ms.saturating_sub(at_start));
+            self.gap_was_learnt = ahead <= AGREE_WITHIN;
+            let longer = Duration::from_millis(at_start.saturating_sub(self.start.unix_ms));
+            let longer = longer.saturating_sub(CHECKPOINT_EVERY.saturating_sub(self.gap.told()));
+            self.start.box_time = self.start.box_time.plus(longer);
+            // The ledger is charged what was confirmed, never more than that.
+            self.start.ledger_time = self.start.ledger_time.plus(self.uncharged.saturating_sub(ahead)).plus(longer);
         }
         self.start.unix_ms = self.start.unix_ms.max(at_start);
         self.uncharged = Duration::ZERO;
@@ -183,8 +201,11 @@ impl BoxClock {
     pub fn checkpoint(&mut self, monotone: Duration, unix_ms: u64) -> Checkpoint {
         let now = self.now(monotone, unix_ms);
         let ran_to = self.start.unix_ms.saturating_add(millis(monotone.saturating_sub(self.started_at)));
+        // A restart in the same boot would believe the wall clock: not before what it cannot tell of is forgotten, too.
+        let is_settled = self.old_windows_until().is_none_or(|until| until.plus(CHECKPOINT_EVERY) <= now.box_time);
+        let boot = self.boot.filter(|_| is_settled);
         // Stored time never goes back; and a wall clock set ahead while running is not believed before a restart.
-        Checkpoint { box_time: now.box_time, ledger_time: now.ledger_time, unix_ms: ran_to }
+        Checkpoint { box_time: now.box_time, ledger_time: now.ledger_time, unix_ms: ran_to, boot }
     }
 
     /// How long the box was off.
@@ -205,7 +226,8 @@ impl BoxClock {
     /// When windows from before the start are destroyed unless it is learnt first how long the box was off; `None`: not
     /// at all.
     pub fn old_windows_until(&self) -> Option<BoxTime> {
-        (self.gap == Gap::Unknown && !self.gap_was_learnt).then(|| self.start.box_time.plus(UNCONFIRMED_MAX))
+        let is_open = matches!(self.gap, Gap::Unknown | Gap::AtLeast(_));
+        (is_open && !self.gap_was_learnt).then(|| self.start.box_time.plus(UNCONFIRMED_MAX))
     }
 }
 
@@ -249,12 +271,18 @@ mod tests {
     const T: u64 = 1_790_000_000_000;
 
     fn stopped_at(unix_ms: u64) -> Checkpoint {
-        Checkpoint { box_time: BoxTime(1_000_000), ledger_time: LedgerTime(900_000), unix_ms }
+        Checkpoint { box_time: BoxTime(1_000_000), ledger_time: LedgerTime(900_000), unix_ms, boot: Some(Boot(1)) }
     }
+
+    /// The machine went on while the box was off, and its clock with it.
+    const SAME_BOOT: Machine = Machine { boot: Some(Boot(1)), keeps_time_when_off: false };
+
+    /// The machine was off, and has no clock of its own.
+    const BARE_BOARD: Machine = Machine { boot: Some(Boot(2)), keeps_time_when_off: false };
 
     #[test]
     fn a_box_that_was_off_for_seven_hours_has_seven_hours_more() {
-        let mut clock = BoxClock::start(Some(stopped_at(T)), Duration::ZERO, T + millis(7 * HOUR));
+        let mut clock = BoxClock::start(Some(stopped_at(T)), SAME_BOOT, Duration::ZERO, T + millis(7 * HOUR));
         let now = clock.now(Duration::ZERO, T);
         assert_eq!(now.box_time.since(BoxTime(1_000_000)), 7 * HOUR);
     }
@@ -262,7 +290,7 @@ mod tests {
     #[test]
     fn a_wall_clock_ten_years_ahead_forgets_envelopes_but_kills_no_token() {
         let ten_years = HOUR * 24 * 3650;
-        let mut clock = BoxClock::start(Some(stopped_at(T)), Duration::ZERO, T + millis(ten_years));
+        let mut clock = BoxClock::start(Some(stopped_at(T)), SAME_BOOT, Duration::ZERO, T + millis(ten_years));
         let now = clock.now(HOUR, 0);
         assert_eq!(now.box_time.since(BoxTime(1_000_000)), ten_years + HOUR);
         assert_eq!(now.ledger_time.since(LedgerTime(900_000)), HOUR + CHECKPOINT_EVERY);
@@ -270,7 +298,7 @@ mod tests {
 
     #[test]
     fn a_confirmed_gap_is_charged_to_the_ledger_too_and_only_once() {
-        let mut clock = BoxClock::start(Some(stopped_at(T)), Duration::ZERO, T + millis(7 * HOUR));
+        let mut clock = BoxClock::start(Some(stopped_at(T)), SAME_BOOT, Duration::ZERO, T + millis(7 * HOUR));
         clock.confirm(HOUR, T + millis(8 * HOUR));
         clock.confirm(HOUR, T + millis(900 * HOUR));
         assert_eq!(clock.now(HOUR, 0).ledger_time.since(LedgerTime(900_000)), 8 * HOUR);
@@ -278,14 +306,14 @@ mod tests {
 
     #[test]
     fn a_believed_gap_that_turns_out_shorter_is_charged_as_short_as_it_was() {
-        let mut clock = BoxClock::start(Some(stopped_at(T)), Duration::ZERO, T + millis(87_600 * HOUR));
+        let mut clock = BoxClock::start(Some(stopped_at(T)), SAME_BOOT, Duration::ZERO, T + millis(87_600 * HOUR));
         clock.confirm(HOUR, T + millis(3 * HOUR));
         assert_eq!(clock.now(HOUR, 0).ledger_time.since(LedgerTime(900_000)), 3 * HOUR);
     }
 
     #[test]
     fn a_clock_back_in_1970_charges_an_interval_and_gives_old_windows_a_quarter_of_an_hour() {
-        let mut clock = BoxClock::start(Some(stopped_at(T)), Duration::ZERO, 0);
+        let mut clock = BoxClock::start(Some(stopped_at(T)), SAME_BOOT, Duration::ZERO, 0);
         let now = clock.now(Duration::ZERO, 0);
         assert_eq!(now.box_time, BoxTime(1_060_000));
         assert_eq!(clock.old_windows_until(), Some(now.box_time.plus(UNCONFIRMED_MAX)));
@@ -294,7 +322,7 @@ mod tests {
 
     #[test]
     fn a_confirmed_time_after_an_unknown_gap_ages_the_old_windows_by_what_really_passed() {
-        let mut clock = BoxClock::start(Some(stopped_at(T)), Duration::ZERO, 0);
+        let mut clock = BoxClock::start(Some(stopped_at(T)), SAME_BOOT, Duration::ZERO, 0);
         clock.confirm(Duration::from_secs(60), T + millis(7 * HOUR));
         assert_eq!(clock.old_windows_until(), None);
         assert_eq!(clock.now(Duration::from_secs(60), 0).box_time.since(BoxTime(1_000_000)), 7 * HOUR);
@@ -304,11 +332,59 @@ mod tests {
     fn a_confirmed_time_tells_nothing_about_the_gap_of_a_box_whose_stored_time_is_in_the_future() {
         // Once a wall clock was a month ahead, and was believed; then the box was off for half a day.
         let mut clock =
-            BoxClock::start(Some(stopped_at(T + millis(HOUR * 720))), Duration::ZERO, T + millis(12 * HOUR));
+            BoxClock::start(Some(stopped_at(T + millis(HOUR * 720))), SAME_BOOT, Duration::ZERO, T + millis(12 * HOUR));
         let started = clock.now(Duration::ZERO, T).box_time;
         clock.confirm(Duration::from_secs(5), T + millis(12 * HOUR));
         assert!(clock.is_confirmed());
         assert_eq!(clock.old_windows_until(), Some(started.plus(UNCONFIRMED_MAX)), "old mail goes all the same");
+    }
+
+    #[test]
+    fn a_board_whose_clock_stood_while_it_was_off_gives_old_windows_a_quarter_of_an_hour_though_it_is_ahead() {
+        // A file gave it the time of its last stop: seconds after the box's.
+        let mut clock = BoxClock::start(Some(stopped_at(T)), BARE_BOARD, Duration::ZERO, T + 5_000);
+        assert_eq!(clock.gap(), Gap::AtLeast(Duration::from_secs(5)));
+        let started = clock.now(Duration::ZERO, 0).box_time;
+        assert_eq!(clock.old_windows_until(), Some(started.plus(UNCONFIRMED_MAX)));
+        clock.confirm(HOUR / 60, T + millis(7 * HOUR));
+        assert_eq!(clock.old_windows_until(), None);
+        let now = clock.now(HOUR / 60, 0);
+        assert_eq!(now.box_time.since(BoxTime(1_000_000)), 7 * HOUR);
+        assert_eq!(now.ledger_time.since(LedgerTime(900_000)), 7 * HOUR);
+    }
+
+    #[test]
+    fn a_board_with_a_clock_of_its_own_is_believed_after_it_was_off() {
+        let machine = Machine { keeps_time_when_off: true, ..BARE_BOARD };
+        let clock = BoxClock::start(Some(stopped_at(T)), machine, Duration::ZERO, T + millis(HOUR));
+        assert_eq!((clock.gap(), clock.old_windows_until()), (Gap::Believed(HOUR), None));
+    }
+
+    #[test]
+    fn a_believed_gap_that_turns_out_longer_ages_the_old_windows_by_what_really_passed() {
+        let mut clock = BoxClock::start(Some(stopped_at(T)), SAME_BOOT, Duration::ZERO, T + millis(HOUR));
+        clock.confirm(Duration::ZERO, T + millis(5 * HOUR));
+        assert_eq!(clock.now(Duration::ZERO, 0).box_time.since(BoxTime(1_000_000)), 5 * HOUR);
+    }
+
+    #[test]
+    fn a_second_start_in_a_boot_is_not_believed_while_the_first_ones_gap_is_open() {
+        let mut first = BoxClock::start(Some(stopped_at(T)), BARE_BOARD, Duration::ZERO, T + 5_000);
+        let five_minutes = Duration::from_secs(300);
+        let stored = first.checkpoint(five_minutes, 0);
+        let second = BoxClock::start(Some(stored), BARE_BOARD, five_minutes, stored.unix_ms + 1_000);
+        assert!(second.old_windows_until().is_some(), "nobody learnt how long the machine was off");
+        // Once what is old is gone, the boot's clock is as good as any.
+        let stored = first.checkpoint(HOUR, 0);
+        let third = BoxClock::start(Some(stored), BARE_BOARD, HOUR, stored.unix_ms + 1_000);
+        assert_eq!(third.gap(), Gap::Believed(Duration::from_secs(1)));
+    }
+
+    #[test]
+    fn a_machine_that_does_not_tell_its_boot_is_not_taken_for_the_same_one() {
+        let stored = Checkpoint { boot: None, ..stopped_at(T) };
+        let clock = BoxClock::start(Some(stored), Machine::default(), Duration::ZERO, T + 5_000);
+        assert!(clock.old_windows_until().is_some());
     }
 
     #[test]
@@ -323,7 +399,7 @@ mod tests {
 
     #[test]
     fn time_never_runs_backwards_even_when_the_monotone_clock_does() {
-        let mut clock = BoxClock::start(None, Duration::from_secs(100), T);
+        let mut clock = BoxClock::start(None, SAME_BOOT, Duration::from_secs(100), T);
         let later = clock.now(Duration::from_secs(200), T);
         assert_eq!(clock.now(Duration::from_secs(150), T).box_time, later.box_time);
     }

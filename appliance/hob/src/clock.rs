@@ -1,7 +1,9 @@
 //! The real clocks behind the relay's time: one that runs through suspend, and the wall's.
 
+use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use hob_relay::clock::{AGREE_WITHIN, Boot, Machine};
 use rustix::time::{ClockId, clock_gettime};
 
 /// How box time runs: as time does, but in a demo build.
@@ -91,7 +93,69 @@ fn boot_time() -> Duration {
     Duration::new(u64::try_from(now.tv_sec).unwrap_or(0), u32::try_from(now.tv_nsec).unwrap_or(0))
 }
 
+/// What tells whether the wall clock ran while the box was off.
+pub fn machine(unix_ms: u64) -> Machine {
+    let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok();
+    Machine {
+        boot: boot.as_deref().and_then(boot_of),
+        keeps_time_when_off: keeps_time(Path::new("/sys/class/rtc"), unix_ms),
+    }
+}
+
+/// The first eight bytes of a boot's random id (random(4)).
+fn boot_of(id: &str) -> Option<Boot> {
+    let digits: String = id.chars().filter(char::is_ascii_hexdigit).take(16).collect();
+    (digits.len() == 16).then(|| u64::from_str_radix(&digits, 16).ok().map(Boot))?
+}
+
+/// Whether a hardware clock (rtc(4)) says what the wall clock says. One whose battery is empty began in 1970 when the power
+/// came back, while the wall clock was set from a file.
+fn keeps_time(clocks: &Path, unix_ms: u64) -> bool {
+    let Ok(clocks) = std::fs::read_dir(clocks) else { return false };
+    let wall = Duration::from_millis(unix_ms);
+    clocks.flatten().any(|clock| {
+        let told = std::fs::read_to_string(clock.path().join("since_epoch")).ok();
+        let told = told.and_then(|seconds| seconds.trim().parse().ok()).map(Duration::from_secs);
+        told.is_some_and(|told| told.abs_diff(wall) <= AGREE_WITHIN)
+    })
+}
+
 /// Whether a time service has set the wall clock: systemd-timesyncd leaves this file when it has.
 pub fn is_set_by_a_time_service() -> bool {
-    std::path::Path::new("/run/systemd/timesync/synchronized").exists()
+    Path::new("/run/systemd/timesync/synchronized").exists()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW_S: u64 = 1_790_000_000;
+
+    #[test]
+    fn a_hardware_clock_is_trusted_only_when_it_says_what_the_wall_clock_says() {
+        let clocks = tempfile::tempdir().unwrap();
+        assert!(!keeps_time(clocks.path(), NOW_S * 1000), "there is none");
+        assert!(!keeps_time(&clocks.path().join("nowhere"), NOW_S * 1000));
+        let rtc = clocks.path().join("rtc0");
+        std::fs::create_dir(&rtc).unwrap();
+        for (told, is_trusted) in [
+            ("1790000002\n", true),
+            ("1789999999\n", true),
+            ("37\n", false),
+            ("", false),
+            ("-5", false),
+            ("soon", false),
+        ] {
+            std::fs::write(rtc.join("since_epoch"), told).unwrap();
+            assert_eq!(keeps_time(clocks.path(), NOW_S * 1000), is_trusted, "{told:?}");
+        }
+    }
+
+    #[test]
+    fn a_boot_is_known_by_its_random_id() {
+        let id = "1ab86091-35fa-4b53-b997-cdbd3b195648\n";
+        assert_eq!(boot_of(id), Some(Boot(0x1ab8_6091_35fa_4b53)));
+        assert_eq!(boot_of("1ab86091"), None);
+        assert!(machine(0).boot.is_some(), "this machine tells its boot");
+    }
 }

@@ -13,7 +13,7 @@ use hob_protocol::address::{Address, AddressRecord};
 use hob_protocol::ids::{BoxIdentity, EnvelopeId, TokenHash};
 use hob_protocol::transcript::{self, Exporter};
 use hob_relay::admin::Ask;
-use hob_relay::clock::{BoxClock, BoxTime, Checkpoint, Now, TimeSource, TimeVotes};
+use hob_relay::clock::{Boot, BoxClock, BoxTime, Checkpoint, Machine, Now, TimeSource, TimeVotes};
 use hob_relay::event::{Append, LedgerEvent, Pending, Place};
 use hob_relay::quota::Config;
 use hob_relay::{Effects, Input, Relay, Ticket};
@@ -133,14 +133,20 @@ impl SimBox {
         let truth = BEGINNING_UNIX_MS + true_ms;
         let shown = match wall {
             Wall::Right => truth,
-            Wall::Stands => self.stopped_wall_ms,
+            // The system wrote its time down some seconds after the box did.
+            Wall::Stands => self.stopped_wall_ms + 5_000,
             Wall::Lost => 0,
             Wall::Ahead(hours) => truth + hours * 3_600_000,
         };
         self.wall.off_ms = i64::try_from(i128::from(shown) - i128::from(truth)).unwrap_or(0);
         let (monotone, unix_ms) = (Duration::from_millis(true_ms), self.wall.unix_ms(true_ms));
+        let machine = Machine {
+            boot: Some(Boot(self.runs)),
+            // A clock that stood has nothing that runs without power beside it.
+            keeps_time_when_off: matches!(wall, Wall::Right | Wall::Ahead(_)),
+        };
         let started = self.store.start(|checkpoint| {
-            let mut clock = BoxClock::start(checkpoint, monotone, unix_ms);
+            let mut clock = BoxClock::start(checkpoint, machine, monotone, unix_ms);
             let now = clock.now(monotone, unix_ms);
             (clock, now)
         })?;
@@ -236,7 +242,6 @@ impl SimBox {
             notices.extend(log.destroy_windows_opened_before(run.clock.started_at()).unwrap_or_default());
         }
         let checkpoint = run.clock.checkpoint(monotone, wall);
-        // A clock that stands is one that the system writes down now and then, and not after the box.
         self.stopped_wall_ms = wall;
         self.checkpoint(checkpoint);
         notices

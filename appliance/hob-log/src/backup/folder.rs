@@ -43,6 +43,7 @@ pub fn build(folder: &Path, ledger: &LastingLedger, now_unix_s: u64) -> Result<(
         box_time: BoxTime(0),
         ledger_time: LedgerTime(0),
         unix_ms: now_unix_s.saturating_mul(1000),
+        boot: None,
     });
     let now = Now { box_time: checkpoint.box_time, ledger_time: checkpoint.ledger_time, unix_ms: checkpoint.unix_ms };
     let live = with_addresses_ahead(&ledger.events, now_unix_s);

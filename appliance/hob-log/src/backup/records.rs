@@ -194,6 +194,7 @@ impl Reader {
             box_time: BoxTime(clock.box_time_ms),
             ledger_time: LedgerTime(clock.ledger_time_ms),
             unix_ms: clock.unix_ms,
+            boot: None,
         });
         Ok(Content {
             made_at_s: manifest.made_at_s,

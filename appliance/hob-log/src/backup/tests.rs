@@ -23,7 +23,12 @@ fn addresses(sequence: u64) -> Bytes {
 }
 
 fn checkpoint() -> Checkpoint {
-    Checkpoint { box_time: BoxTime(5_000_000), ledger_time: LedgerTime(4_000_000), unix_ms: 1_790_000_000_000 }
+    Checkpoint {
+        box_time: BoxTime(5_000_000),
+        ledger_time: LedgerTime(4_000_000),
+        unix_ms: 1_790_000_000_000,
+        boot: None,
+    }
 }
 
 fn content() -> Content {

@@ -230,6 +230,7 @@ fn clock_from_keys(keys: &KeyStore) -> Option<Checkpoint> {
         box_time: newest.opened,
         ledger_time: LedgerTime(newest.opened.0),
         unix_ms: newest.opened_unix_ms,
+        boot: None,
     })
 }
 

@@ -144,11 +144,11 @@ fn window_numbers_are_never_used_twice() {
 
 #[test]
 fn the_clock_is_given_back_as_it_was_stored() {
-    use hob_relay::clock::Checkpoint;
+    use hob_relay::clock::{Boot, Checkpoint};
     let folder = tempfile::tempdir().unwrap();
     let mut log = open(folder.path(), at(0)).log;
     assert_eq!(open_checkpoint(&mut log), None);
-    let stored = Checkpoint { box_time: BoxTime(5), ledger_time: LedgerTime(6), unix_ms: 7 };
+    let stored = Checkpoint { box_time: BoxTime(5), ledger_time: LedgerTime(6), unix_ms: 7, boot: Some(Boot(8)) };
     log.checkpoint(stored).unwrap();
     drop(log);
     assert_eq!(open(folder.path(), at(1)).checkpoint, Some(stored));

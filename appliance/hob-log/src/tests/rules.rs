@@ -293,8 +293,12 @@ fn the_clock_that_a_start_goes_by_is_durable_before_it_serves() {
     let folder = tempfile::tempdir().unwrap();
     let mut log = open(folder.path(), at(0)).log;
     let now = at(7);
-    let stored =
-        hob_relay::clock::Checkpoint { box_time: now.box_time, ledger_time: now.ledger_time, unix_ms: now.unix_ms };
+    let stored = hob_relay::clock::Checkpoint {
+        box_time: now.box_time,
+        ledger_time: now.ledger_time,
+        unix_ms: now.unix_ms,
+        boot: None,
+    };
     log.checkpoint(stored).unwrap();
     drop(log);
     let disk = Recording::default();

@@ -126,6 +126,7 @@ fn from_view(view: &LedgerView) -> Result<LastingLedger, Failure> {
         box_time: BoxTime(view.box_time_ms),
         ledger_time: LedgerTime(view.ledger_time_ms),
         unix_ms: view.unix_ms,
+        boot: None,
     };
     Ok(LastingLedger::of(events, Some(checkpoint)))
 }

@@ -130,15 +130,16 @@ pub struct Stopped;
 /// If the folder is in use, or cannot be read or written.
 pub fn start(options: EngineOptions) -> Result<(Engine, JoinHandle<()>), StartError> {
     let clocks = Clocks::new(options.pace);
+    let machine = crate::clock::machine(clocks.unix_ms());
     let mut clock = None;
     let opening = Options { retention: options.relay.retention, ..Options::new(options.data) };
     let opened = DiskLog::open(opening, |checkpoint| {
-        let mut started = BoxClock::start(checkpoint, clocks.monotone(), clocks.unix_ms());
+        let mut started = BoxClock::start(checkpoint, machine, clocks.monotone(), clocks.unix_ms());
         let now = started.now(clocks.monotone(), clocks.unix_ms());
         clock = Some(started);
         now
     })?;
-    let mut clock = clock.unwrap_or_else(|| BoxClock::start(None, clocks.monotone(), clocks.unix_ms()));
+    let mut clock = clock.unwrap_or_else(|| BoxClock::start(None, machine, clocks.monotone(), clocks.unix_ms()));
     let Opened { log, ledger, pending, known, lost_windows, report, .. } = opened;
     let first_start = ledger.is_empty();
     let bodies = log.reader();

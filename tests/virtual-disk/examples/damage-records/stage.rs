@@ -154,7 +154,8 @@ impl Stage {
             build.log.commit(at(66), &[Append::Ledger(event.clone())]).unwrap();
         }
         let now = at(67);
-        let checkpoint = Checkpoint { box_time: now.box_time, ledger_time: now.ledger_time, unix_ms: now.unix_ms };
+        let checkpoint =
+            Checkpoint { box_time: now.box_time, ledger_time: now.ledger_time, unix_ms: now.unix_ms, boot: None };
         build.log.checkpoint(checkpoint).unwrap();
         build.log.wait_for_events();
         build.log.close().unwrap();

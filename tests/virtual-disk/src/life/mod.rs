@@ -411,7 +411,8 @@ impl Life {
 
     fn checkpoint(&mut self) -> Checked {
         let now = self.now();
-        let stored = Checkpoint { box_time: now.box_time, ledger_time: now.ledger_time, unix_ms: now.unix_ms };
+        let stored =
+            Checkpoint { box_time: now.box_time, ledger_time: now.ledger_time, unix_ms: now.unix_ms, boot: None };
         let Some(log) = &mut self.log else { return Ok(()) };
         let result = log.checkpoint(stored);
         if self.allow("a checkpoint", result)?.is_some() {
