@@ -1,0 +1,45 @@
+//! The keeper's dashboard: plain view models in, HTML out. It knows no socket, no file, no clock and nobody's secrets.
+//!
+//! A page is a struct of [`view`], filled with plain data; [`Chrome`] is what stands around each page. Rendering cannot
+//! fail and asks nobody:
+//!
+//! ```
+//! use hob_admin_ui::Chrome;
+//! use hob_admin_ui::view::error::{Failed, Failure};
+//!
+//! let page = Failure { failed: Failed::NotFound, back: None };
+//! assert!(page.render(&Chrome::default()).starts_with("<!doctype html>"));
+//! ```
+//!
+//! # Layout
+//! - [`view`]: a module a page.
+//! - [`chrome`]: what stands around each page: who is signed in, where one is, what just happened.
+//! - [`form`]: what was typed and what is wrong with it.
+//! - [`chart`]: figures over time, drawn as SVG with a table behind.
+//! - [`live`]: what the stream of live figures sends.
+//! - [`assets`]: stylesheet, script and icon, under names that change with their bytes.
+//! - `texts`: the message catalogues; `ui`: texts, times, sizes and names as the templates ask for them; `icons`, `qr`.
+//!
+//! Templates lie in `templates/`, texts in `locales/`. A text is never written into a template: a test renders every
+//! page in a made-up language and finds what is left in English.
+
+#![allow(dead_code, reason = "the pages that use the rest land one by one")]
+
+pub mod chart;
+pub mod chrome;
+pub mod form;
+mod icons;
+pub mod live;
+mod markup;
+mod plain;
+mod qr;
+mod texts;
+mod ui;
+pub mod view;
+
+/// Stylesheet, script and icon.
+pub mod assets;
+
+pub use assets::{Asset, assets};
+pub use chrome::{Chrome, Here, Notice, Role, SignedIn};
+pub use form::{Errors, Wrong};

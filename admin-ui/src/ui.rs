@@ -1,0 +1,392 @@
+//! What templates ask for: texts, times, sizes and names, in the language and zone of the page.
+
+use crate::plain;
+use askama::Template;
+use fluent_bundle::{FluentArgs, FluentValue};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use crate::chrome::{Chrome, Here, Notice, Role};
+use crate::form::{Errors, Field};
+use crate::markup::{Markup, escape};
+use crate::texts::{Texts, texts};
+use crate::{assets, icons};
+
+/// Something that is filled into a text.
+pub(crate) trait Fill {
+    fn filled(&self) -> FluentValue<'static>;
+}
+
+macro_rules! fill_with_number {
+    ($($number:ty)*) => {$(
+        #[expect(clippy::allow_attributes, reason = "one macro for all sizes")]
+        #[allow(clippy::cast_lossless, clippy::cast_precision_loss, reason = "counts are far below 2^53")]
+        impl Fill for $number {
+            fn filled(&self) -> FluentValue<'static> {
+                FluentValue::from(*self as f64)
+            }
+        }
+    )*};
+}
+
+fill_with_number! { u8 u16 u32 u64 usize i32 i64 }
+
+impl Fill for str {
+    /// A text from outside: whatever deceives in it is shown, and where it is written to the left, it is fenced.
+    fn filled(&self) -> FluentValue<'static> {
+        let shown = plain::escape_line(self);
+        let fenced = shown.chars().any(is_right_to_left);
+        FluentValue::from(if fenced { format!("\u{2068}{shown}\u{2069}") } else { shown })
+    }
+}
+
+impl Fill for String {
+    fn filled(&self) -> FluentValue<'static> {
+        self.as_str().filled()
+    }
+}
+
+impl<T: Fill + ?Sized> Fill for &T {
+    fn filled(&self) -> FluentValue<'static> {
+        (*self).filled()
+    }
+}
+
+/// Hebrew, Arabic and their neighbours, presentation forms, and the old scripts of the supplementary plane.
+const fn is_right_to_left(character: char) -> bool {
+    matches!(character, '\u{590}'..='\u{8ff}' | '\u{fb1d}'..='\u{fdff}' | '\u{fe70}'..='\u{feff}'
+        | '\u{10800}'..='\u{10fff}' | '\u{1e800}'..='\u{1efff}')
+}
+
+/// Given to each template as `ui`.
+pub(crate) struct Ui<'a> {
+    pub(crate) chrome: &'a Chrome,
+    pub(crate) texts: &'static Texts,
+}
+
+impl<'a> Ui<'a> {
+    pub(crate) fn new(chrome: &'a Chrome) -> Self {
+        Self { chrome, texts: texts(chrome.language) }
+    }
+
+    // Texts.
+
+    pub(crate) fn t(&self, key: &str) -> String {
+        self.texts.get(key, &FluentArgs::new())
+    }
+
+    pub(crate) fn t1(&self, key: &str, name: &str, value: impl Fill) -> String {
+        self.texts.get(key, &[(name, value.filled())].into_iter().collect())
+    }
+
+    pub(crate) fn t2(&self, key: &str, name: &str, value: impl Fill, name2: &str, value2: impl Fill) -> String {
+        self.texts.get(key, &[(name, value.filled()), (name2, value2.filled())].into_iter().collect())
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "three pairs, for templates")]
+    pub(crate) fn t3(
+        &self,
+        key: &str,
+        name: &str,
+        value: impl Fill,
+        name2: &str,
+        value2: impl Fill,
+        name3: &str,
+        value3: impl Fill,
+    ) -> String {
+        let args = [(name, value.filled()), (name2, value2.filled()), (name3, value3.filled())];
+        self.texts.get(key, &args.into_iter().collect())
+    }
+
+    /// The text of a key that is made from a word of the box: `fallback` where the catalogue does not know the word.
+    pub(crate) fn known(&self, prefix: &str, word: &str, fallback: &str) -> Markup {
+        let key = format!("{prefix}-{}", word.replace(['.', '_', ' '], "-"));
+        match self.texts.find(&key, &FluentArgs::new()) {
+            Some(text) => Markup::trusted(escape(&text)),
+            None => self.data(fallback),
+        }
+    }
+
+    pub(crate) fn lang(&self) -> &'static str {
+        "en"
+    }
+
+    // Who asks.
+
+    pub(crate) fn keeps(&self) -> bool {
+        self.may(Role::Keeper)
+    }
+
+    pub(crate) fn owns(&self) -> bool {
+        self.may(Role::Owner)
+    }
+
+    fn may(&self, role: Role) -> bool {
+        self.chrome.signed_in.as_ref().is_some_and(|who| who.role >= role)
+    }
+
+    pub(crate) fn role(&self, role: &Role) -> String {
+        self.t(&format!("role-{}", role.name()))
+    }
+
+    pub(crate) fn roles(&self) -> Vec<(String, String)> {
+        Role::ALL.iter().map(|role| (role.name().to_owned(), self.t(&format!("role-{}-means", role.name())))).collect()
+    }
+
+    // The frame.
+
+    pub(crate) fn style(&self) -> &'static str {
+        assets::style()
+    }
+
+    pub(crate) fn script(&self) -> &'static str {
+        assets::script()
+    }
+
+    pub(crate) fn icon_file(&self) -> &'static str {
+        assets::icon()
+    }
+
+    pub(crate) fn box_name(&self) -> String {
+        if self.chrome.box_name.trim().is_empty() {
+            self.t("box-without-a-name")
+        } else {
+            plain::escape_line(&self.chrome.box_name)
+        }
+    }
+
+    pub(crate) fn csrf(&self) -> Markup {
+        Markup::trusted(format!("<input type=\"hidden\" name=\"csrf\" value=\"{}\">", escape(&self.chrome.csrf)))
+    }
+
+    pub(crate) fn icon(&self, name: &str) -> Markup {
+        icons::icon(name)
+    }
+
+    pub(crate) fn nav(&self) -> Vec<Entry> {
+        let entry = |here: &Here| Entry {
+            path: here.path(),
+            icon: here.name(),
+            text: self.t(&format!("nav-{}", here.name())),
+            lit: *here == self.chrome.here,
+            count: match here {
+                Here::Overview => self.chrome.problems,
+                Here::Reports => self.chrome.open_reports,
+                _ => 0,
+            },
+            counts: match here {
+                Here::Overview => self.t1("nav-problems", "count", self.chrome.problems),
+                Here::Reports => self.t1("nav-open-reports", "count", self.chrome.open_reports),
+                _ => String::new(),
+            },
+        };
+        Here::ALL.iter().map(entry).collect()
+    }
+
+    pub(crate) fn notice(&self) -> Option<Told> {
+        self.chrome.notice.as_ref().map(|notice| told(self, notice))
+    }
+
+    pub(crate) fn summary(&self, errors: &Errors) -> Markup {
+        let html = Summary { ui: self, wrong: errors.told(self) }.render();
+        Markup::trusted(html.unwrap_or_default())
+    }
+
+    pub(crate) fn input<'b>(&'b self, name: &str, label: &str) -> Field<'b> {
+        Field::new(self, name, label)
+    }
+
+    // Data from outside.
+
+    /// A name or another text of somebody: isolated, and with whatever deceives in it shown.
+    pub(crate) fn data(&self, text: &str) -> Markup {
+        Markup::trusted(format!("<bdi translate=\"no\">{}</bdi>", escape(&plain::escape_line(text))))
+    }
+
+    /// A text of somebody with its lines.
+    pub(crate) fn prose(&self, text: &str) -> Markup {
+        let html = escape(&plain::escape(text));
+        Markup::trusted(format!("<div class=\"prose\" dir=\"auto\" translate=\"no\">{html}</div>"))
+    }
+
+    /// An id, an address, a path, a command: in the shape of a machine's words.
+    pub(crate) fn code(&self, text: &str) -> Markup {
+        Markup::trusted(format!("<code translate=\"no\">{}</code>", escape(&plain::escape_line(text))))
+    }
+
+    /// The first twelve characters of an id, with all of it on hover.
+    pub(crate) fn short(&self, id: &str) -> Markup {
+        let all = plain::escape_line(id);
+        let short: String = all.chars().take(12).collect();
+        Markup::trusted(format!("<code translate=\"no\" title=\"{}\">{}</code>", escape(&all), escape(&short)))
+    }
+
+    // Numbers with their units.
+
+    pub(crate) fn count(&self, number: impl Fill) -> String {
+        self.t1("number", "n", number)
+    }
+
+    /// Bytes, in the largest unit that leaves at least one, with one decimal below a hundred.
+    pub(crate) fn bytes(&self, bytes: &u64) -> String {
+        const UNITS: [&str; 5] = ["size-b", "size-kib", "size-mib", "size-gib", "size-tib"];
+        let mut unit = 0;
+        let mut tenths = bytes.saturating_mul(10);
+        while tenths >= 10_240 && unit + 1 < UNITS.len() {
+            tenths /= 1024;
+            unit += 1;
+        }
+        let key = UNITS.get(unit).copied().unwrap_or("size-b");
+        if tenths >= 1000 || tenths.is_multiple_of(10) {
+            return self.t1(key, "n", tenths / 10);
+        }
+        self.t1(key, "n", format!("{}.{}", tenths / 10, tenths % 10))
+    }
+
+    /// Seconds in the two largest units that are not zero: "3 d 4 h", "12 min", "0 s".
+    pub(crate) fn duration(&self, seconds: impl std::borrow::Borrow<u64>) -> String {
+        let seconds = *seconds.borrow();
+        let parts = [
+            ("time-d", seconds / 86_400),
+            ("time-h", seconds / 3600 % 24),
+            ("time-min", seconds / 60 % 60),
+            ("time-s", seconds % 60),
+        ];
+        let first = parts.iter().position(|(_, count)| *count > 0).unwrap_or(3);
+        let two = parts.iter().skip(first).take(2).filter(|(_, count)| *count > 0 || first == 3);
+        two.map(|(key, count)| self.t1(key, "n", *count)).collect::<Vec<_>>().join("\u{a0}")
+    }
+
+    // Times in the keeper's zone.
+
+    /// Date and time; the exact one is in `datetime` and on hover.
+    pub(crate) fn time(&self, unix_s: &u64) -> Markup {
+        self.timed(*unix_s, |zoned| self.t2("date-and-time", "date", self.date_of(zoned), "time", clock(zoned)))
+    }
+
+    /// Only the time of the day.
+    pub(crate) fn clock(&self, unix_s: &u64) -> Markup {
+        self.timed(*unix_s, clock)
+    }
+
+    /// Only the day, and nothing finer anywhere.
+    pub(crate) fn day(&self, unix_s: &u64) -> Markup {
+        let Some(zoned) = at(*unix_s, &self.chrome.zone) else {
+            return Markup::trusted(escape(&self.t("time-unknown")));
+        };
+        let date = zoned.strftime("%Y-%m-%d");
+        Markup::trusted(format!("<time datetime=\"{date}\">{}</time>", escape(&self.day_of(&zoned))))
+    }
+
+    /// As [`Self::time`], for a text.
+    pub(crate) fn time_text(&self, unix_s: &u64) -> String {
+        at(*unix_s, &self.chrome.zone).map_or_else(
+            || self.t("time-unknown"),
+            |zoned| self.t2("date-and-time", "date", self.date_of(&zoned), "time", clock(&zoned)),
+        )
+    }
+
+    /// The time of the day, for a text.
+    pub(crate) fn clock_text(&self, unix_s: u64) -> String {
+        at(unix_s, &self.chrome.zone).map_or_else(|| self.t("time-unknown"), |zoned| clock(&zoned))
+    }
+
+    fn timed(&self, unix_s: u64, text: impl Fn(&jiff::Zoned) -> String) -> Markup {
+        let Some(zoned) = at(unix_s, &self.chrome.zone) else {
+            return Markup::trusted(escape(&self.t("time-unknown")));
+        };
+        let exact = zoned.strftime("%Y-%m-%d %H:%M:%S %:z");
+        let html =
+            format!("<time datetime=\"{}\" title=\"{exact}\">{}</time>", zoned.timestamp(), escape(&text(&zoned)));
+        Markup::trusted(html)
+    }
+
+    fn date_of(&self, zoned: &jiff::Zoned) -> String {
+        let month = self.t(&format!("month-{}", zoned.month()));
+        self.t3("date", "day", i64::from(zoned.day()), "month", month, "year", zoned.year().to_string())
+    }
+
+    /// "today", "yesterday", or the date.
+    fn day_of(&self, zoned: &jiff::Zoned) -> String {
+        let days_ago = at(self.chrome.now_unix_s, &self.chrome.zone)
+            .and_then(|now| zoned.date().until(now.date()).ok())
+            .map(|span| span.get_days());
+        match days_ago {
+            Some(0) => self.t("today"),
+            Some(1) => self.t("yesterday"),
+            _ => self.date_of(zoned),
+        }
+    }
+}
+
+/// 0 is a time that the box does not know.
+fn at(unix_s: u64, zone: &TimeZone) -> Option<jiff::Zoned> {
+    let seconds = i64::try_from(unix_s).ok().filter(|seconds| *seconds > 0)?;
+    Some(Timestamp::from_second(seconds).ok()?.to_zoned(zone.clone()))
+}
+
+fn clock(zoned: &jiff::Zoned) -> String {
+    format!("{:02}:{:02}", zoned.hour(), zoned.minute())
+}
+
+/// An entry of the navigation.
+pub(crate) struct Entry {
+    pub(crate) path: &'static str,
+    pub(crate) icon: &'static str,
+    pub(crate) text: String,
+    pub(crate) lit: bool,
+    pub(crate) count: u32,
+    pub(crate) counts: String,
+}
+
+/// A notice as it is told.
+pub(crate) struct Told {
+    pub(crate) failed: bool,
+    pub(crate) text: String,
+}
+
+#[derive(Template)]
+#[template(path = "summary.html")]
+struct Summary<'a> {
+    ui: &'a Ui<'a>,
+    wrong: Vec<(String, String)>,
+}
+
+fn told(ui: &Ui<'_>, notice: &Notice) -> Told {
+    let good = |text: String| Told { failed: false, text };
+    let bad = |text: String| Told { failed: true, text };
+    match notice {
+        Notice::StaleForm => bad(ui.t("notice-stale-form")),
+        Notice::ChangedMeanwhile { by: None } => bad(ui.t("notice-changed-meanwhile")),
+        Notice::ChangedMeanwhile { by: Some(by) } => bad(ui.t1("notice-changed-meanwhile-by", "name", by)),
+        Notice::AlreadyDone => good(ui.t("notice-already-done")),
+        Notice::SignedOut => good(ui.t("notice-signed-out")),
+        Notice::SessionEnded => bad(ui.t("notice-session-ended")),
+        Notice::SetUp => good(ui.t("notice-set-up")),
+        Notice::MemberRemoved { label } => good(ui.t1("notice-member-removed", "name", label)),
+        Notice::MemberSuspended { label } => good(ui.t1("notice-member-suspended", "name", label)),
+        Notice::MemberResumed { label } => good(ui.t1("notice-member-resumed", "name", label)),
+        Notice::DeviceRevoked => good(ui.t("notice-device-revoked")),
+        Notice::Invited { count } => good(ui.t1("notice-invited", "count", *count)),
+        Notice::Withdrawn => good(ui.t("notice-withdrawn")),
+        Notice::Compacted { records_before, records_after } => {
+            good(ui.t2("notice-compacted", "before", *records_before, "after", *records_after))
+        }
+        Notice::Verifying => good(ui.t("notice-verifying")),
+        Notice::Saved => good(ui.t("notice-saved")),
+        Notice::SavedForNextStart => good(ui.t("notice-saved-for-next-start")),
+        Notice::PasswordChanged => good(ui.t("notice-password-changed")),
+        Notice::TotpOn => good(ui.t("notice-totp-on")),
+        Notice::TotpOff => good(ui.t("notice-totp-off")),
+        Notice::SessionRevoked => good(ui.t("notice-session-revoked")),
+        Notice::OtherSessionsRevoked => good(ui.t("notice-other-sessions-revoked")),
+        Notice::KeeperAdded { name } => good(ui.t1("notice-keeper-added", "name", name)),
+        Notice::KeeperChanged { name } => good(ui.t1("notice-keeper-changed", "name", name)),
+        Notice::KeeperRemoved { name } => good(ui.t1("notice-keeper-removed", "name", name)),
+        Notice::TokenRevoked => good(ui.t("notice-token-revoked")),
+        Notice::ReportDismissed => good(ui.t("notice-report-dismissed")),
+        Notice::ReportActedOn => good(ui.t("notice-report-acted-on")),
+        Notice::CertificateTaken => good(ui.t("notice-certificate-taken")),
+        Notice::Other { failed, text } => Told { failed: *failed, text: plain::escape(text) },
+    }
+}

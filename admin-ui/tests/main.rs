@@ -1,0 +1,5 @@
+//! What all pages keep to, and what each of them looks like.
+
+mod samples;
+
+mod snapshots;
