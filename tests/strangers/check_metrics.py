@@ -1,11 +1,14 @@
 """`promtool` (Debian: prometheus) reads the box's figures."""
 
+import pathlib
 import subprocess
 import urllib.request
 
 from checks import check
 from people import member, submit, submit_new
 from stage import free_port
+
+MONITORING = pathlib.Path(__file__).parents[2] / "docs" / "monitoring"
 
 
 def promtool(text):
@@ -35,3 +38,13 @@ def metrics(stage):
     wrong = text.replace("hob_envelopes_accepted_total", "hob_envelopes_accepted") + "hob_members 1\n"
     assert promtool(wrong)[0] != 0
     return f"{len(values)} figures"
+
+
+@check("promtool takes the alert rules, and their stories come out as told")
+def alerts(stage):
+    told = []
+    for words in (["check", "rules", "alerts.yml"], ["test", "rules", "alerts-test.yml"]):
+        done = subprocess.run(["promtool", *words], cwd=MONITORING, capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0 and "SUCCESS" in done.stdout, done.stdout + done.stderr
+        told.append(done.stdout)
+    return next(word for word in told[0].splitlines() if "rules found" in word).split(": ")[1]

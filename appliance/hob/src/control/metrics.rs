@@ -123,6 +123,22 @@ mod tests {
     }
 
     #[test]
+    fn alerts_and_the_drawn_dashboard_ask_for_figures_that_there_are() {
+        let text = text(&StatusView::default(), &BTreeMap::from([("TooFast", 1)]));
+        let monitoring = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/monitoring");
+        let mut asked = 0;
+        for file in ["alerts.yml", "alerts-test.yml", "grafana.json"] {
+            let written = std::fs::read_to_string(monitoring.join(file)).unwrap();
+            let is_of_a_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+            for word in written.split(|c| !is_of_a_name(c)).filter(|word| word.starts_with("hob_")) {
+                assert!(text.contains(&format!("# TYPE {word} ")), "{file}: {word}");
+                asked += 1;
+            }
+        }
+        assert!(asked > 20, "{asked}");
+    }
+
+    #[test]
     fn a_label_value_cannot_break_out_of_its_quotation_marks() {
         assert_eq!(escaped("a\"b\\c\nd", true), "a\\\"b\\\\c\\nd");
         assert_eq!(escaped("a\"b", false), "a\"b");
