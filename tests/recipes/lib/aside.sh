@@ -1,5 +1,6 @@
 # Sourced by the recipes that need a program which no release holds: a clock that can be moved, planted faults.
-# Built where everything is built, so that only the few crates that a feature reaches are built again, and then put aside:
+# Built where everything is built, so that only the few crates that a feature reaches are built again, and with --workspace:
+# what is built for one package alone has other features in its dependencies, and so other dependencies. Then it is put aside:
 # no such program ever lies where a real one is looked for.
 
 # aside NAME FEATURES CARGO-WORDS…: puts what cargo builds of them into $target/aside/NAME.
