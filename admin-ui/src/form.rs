@@ -126,7 +126,6 @@ enum Kind {
     Area,
     Select { choices: Vec<(String, String)> },
     Radios { choices: Vec<(String, String)> },
-    Check { checked: bool },
     File { accept: &'static str },
 }
 
@@ -140,7 +139,6 @@ pub(crate) struct Field<'a> {
     kind: Kind,
     attributes: String,
     wrong: Option<String>,
-    unit: Option<String>,
     narrow: bool,
     scope: String,
 }
@@ -156,7 +154,6 @@ impl<'a> Field<'a> {
             kind: Kind::Input { type_of: "text" },
             attributes: String::new(),
             wrong: None,
-            unit: None,
             narrow: false,
             scope: String::new(),
         }
@@ -225,11 +222,6 @@ impl<'a> Field<'a> {
         self
     }
 
-    pub(crate) fn unit(mut self, text: impl fmt::Display) -> Self {
-        self.unit = Some(text.to_string());
-        self
-    }
-
     pub(crate) fn password(mut self) -> Self {
         self.kind = Kind::Input { type_of: "password" };
         self
@@ -253,11 +245,6 @@ impl<'a> Field<'a> {
 
     pub(crate) fn file(mut self, accept: &'static str) -> Self {
         self.kind = Kind::File { accept };
-        self
-    }
-
-    pub(crate) fn check(mut self, checked: &bool) -> Self {
-        self.kind = Kind::Check { checked: *checked };
         self
     }
 
@@ -333,7 +320,7 @@ impl<'a> Field<'a> {
                 }
                 write!(f, "</select>")
             }
-            Kind::Radios { .. } | Kind::Check { .. } => Ok(()),
+            Kind::Radios { .. } => Ok(()),
         }
     }
 
@@ -354,42 +341,18 @@ impl<'a> Field<'a> {
         }
         write!(f, "</fieldset>")
     }
-
-    fn check_box(&self, checked: bool, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (id, name) = (self.id(), escape(&self.name));
-        let checked = if checked { " checked" } else { "" };
-        write!(
-            f,
-            "<div class=\"field\"><div class=\"choice\"><input type=\"checkbox\" id=\"{id}\" name=\"{name}\" \
-             value=\"yes\"{checked}{}{}><label for=\"{id}\">{}</label></div>",
-            self.aria(),
-            self.attributes,
-            escape(&self.label)
-        )?;
-        self.hint_and_error(f)?;
-        write!(f, "</div>")
-    }
 }
 
 impl HtmlSafe for Field<'_> {}
 
 impl fmt::Display for Field<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.kind {
-            Kind::Radios { choices } => return self.radios_in_group(choices, f),
-            Kind::Check { checked } => return self.check_box(*checked, f),
-            _ => {}
+        if let Kind::Radios { choices } = &self.kind {
+            return self.radios_in_group(choices, f);
         }
         write!(f, "<div class=\"field\"><label for=\"{}\">{}</label>", self.id(), escape(&self.label))?;
         self.hint_and_error(f)?;
-        match &self.unit {
-            Some(unit) => {
-                write!(f, "<div class=\"with-unit\">")?;
-                self.control(f)?;
-                write!(f, "<span class=\"unit\">{}</span></div>", escape(unit))?;
-            }
-            None => self.control(f)?,
-        }
+        self.control(f)?;
         write!(f, "</div>")
     }
 }

@@ -23,8 +23,6 @@
 //! Templates lie in `templates/`, texts in `locales/`. A text is never written into a template: a test renders every
 //! page in a made-up language and finds what is left in English.
 
-#![allow(dead_code, reason = "the pages that use the rest land one by one")]
-
 pub mod chart;
 pub mod chrome;
 pub mod form;

@@ -100,11 +100,15 @@ impl<'a> Ui<'a> {
 
     /// The text of a key that is made from a word of the box: `fallback` where the catalogue does not know the word.
     pub(crate) fn known(&self, prefix: &str, word: &str, fallback: &str) -> Markup {
-        let key = format!("{prefix}-{}", word.replace(['.', '_', ' '], "-"));
-        match self.texts.find(&key, &FluentArgs::new()) {
+        match self.known_text(prefix, word) {
             Some(text) => Markup::trusted(escape(&text)),
             None => self.data(fallback),
         }
+    }
+
+    /// Likewise, for a text; `None`: the catalogue does not know the word.
+    pub(crate) fn known_text(&self, prefix: &str, word: &str) -> Option<String> {
+        self.texts.find(&format!("{prefix}-{}", word.replace(['.', '_', ' '], "-")), &FluentArgs::new())
     }
 
     pub(crate) fn lang(&self) -> &'static str {
@@ -131,6 +135,10 @@ impl<'a> Ui<'a> {
 
     pub(crate) fn roles(&self) -> Vec<(String, String)> {
         Role::ALL.iter().map(|role| (role.name().to_owned(), self.t(&format!("role-{}-means", role.name())))).collect()
+    }
+
+    pub(crate) fn role_names(&self) -> Vec<(String, String)> {
+        Role::ALL.iter().map(|role| (role.name().to_owned(), self.role(role))).collect()
     }
 
     // The frame.
@@ -327,6 +335,19 @@ fn at(unix_s: u64, zone: &TimeZone) -> Option<jiff::Zoned> {
 
 fn clock(zoned: &jiff::Zoned) -> String {
     format!("{:02}:{:02}", zoned.hour(), zoned.minute())
+}
+
+/// A value as it may stand in the query of a link.
+pub(crate) fn in_query(value: &str) -> String {
+    let mut query = String::with_capacity(value.len());
+    for byte in value.bytes() {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_') {
+            query.push(char::from(byte));
+        } else {
+            query.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    query
 }
 
 /// An entry of the navigation.

@@ -46,9 +46,9 @@ fn every_page_looks_as_it_was_last_looked_at() {
 fn without_hashes(html: &str) -> String {
     let mut html = html.to_owned();
     for asset in hob_admin_ui::assets() {
-        let mut parts = asset.path.split('.');
-        let (start, hash) = (parts.next().unwrap(), parts.next().unwrap());
-        html = html.replace(&format!("{start}.{hash}."), &format!("{start}.HASH."));
+        if let [start, hash, _] = asset.path.split('.').collect::<Vec<_>>()[..] {
+            html = html.replace(&format!("{start}.{hash}."), &format!("{start}.HASH."));
+        }
     }
     html
 }

@@ -6,7 +6,7 @@ pub mod one;
 pub use one::{Device, DeviceKind, Member};
 
 use crate::markup::Markup;
-use crate::ui::Ui;
+use crate::ui::{Ui, in_query};
 use crate::view::{Page, page};
 
 /// The list of members. Its search is `?q=`, its page `?page=`.
@@ -72,15 +72,7 @@ impl LastSeen {
 
 impl Members {
     fn query(&self, page: u64) -> String {
-        let mut query = String::from("?q=");
-        for byte in self.search.bytes() {
-            if byte.is_ascii_alphanumeric() {
-                query.push(char::from(byte));
-            } else {
-                query.push_str(&format!("%{byte:02X}"));
-            }
-        }
-        format!("{query}&page={page}")
+        format!("?q={}&page={page}", in_query(&self.search))
     }
 
     fn is_last(&self) -> bool {

@@ -3,13 +3,26 @@
 //! Forms carry what was typed in `values`-like fields and what is wrong with it in `errors`, so a refused form comes
 //! back as it was sent. Times are Unix seconds, `0` where the box does not know; ids are what goes into a path.
 
+pub mod about;
+pub mod audit;
+pub mod backup;
 pub mod confirm;
 pub mod error;
 pub mod invitations;
+pub mod keepers;
+pub mod logs;
 pub mod members;
+pub mod memory;
+pub mod network;
 pub mod overview;
+pub mod reports;
+pub mod sessions;
+pub mod settings;
 pub mod setup;
 pub mod sign_in;
+pub mod tokens;
+pub mod traffic;
+pub mod wait;
 
 use crate::form::Errors;
 use crate::ui::Ui;

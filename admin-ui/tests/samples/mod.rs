@@ -3,6 +3,7 @@
 // Each user takes what it needs.
 #![allow(dead_code)]
 
+mod box_pages;
 mod people;
 
 use hob_admin_ui::chart::{Chart, Step};
@@ -64,7 +65,9 @@ impl Make {
 
 /// All pages.
 pub fn all(make: &Make) -> Vec<Sample> {
-    people::samples(make)
+    let mut samples = people::samples(make);
+    samples.extend(box_pages::samples(make));
+    samples
 }
 
 /// A chart with a plausible day in it; always the same one.
