@@ -58,7 +58,8 @@ On an empty folder it asks nothing: it makes its identity, its keys and one invi
 
 With --ready-json, one line on stdout once connections are taken:
 {\"ready\":true,\"client\":\"https://127.0.0.1:PORT\",\"identity\":hex,\"invitation\":link or null}
-With metrics.listen also \"metrics\":\"http://127.0.0.1:PORT\"")]
+With metrics.listen also \"metrics\":\"http://127.0.0.1:PORT\"; with a dashboard \"admin\":\"https://127.0.0.1:PORT\",
+and before that is set up \"setup_code\":twelve digits")]
     Serve(Serve),
     /// Make an invitation for one device
     #[command(after_help = "\
@@ -101,6 +102,26 @@ out after the backup is in again: look at `hob members`.
 With --json: {\"data\":…,\"identity\":hex,\"made\":RFC 3339,\"made_by\":…,\"members\":n,\"devices\":n,\"tokens\":n,
 \"settings\":path or null}")]
     Restore(Restore),
+    /// Show the code that opens the dashboard's set-up
+    #[command(
+        name = "setup-code",
+        after_help = "\
+It is another one after each start, and opens nothing any more once the owner has a password.
+
+With --json: {\"setup_code\":twelve digits or null,\"dashboard\":\"ADDR:PORT\" or null}"
+    )]
+    SetupCode(Look),
+    /// Give a keeper of the dashboard a new password
+    #[command(
+        name = "reset-keeper",
+        after_help = "\
+Examples:
+  hob reset-keeper                  the owner; asks twice for the password
+  hob reset-keeper bob --password-file /root/new-password
+
+Signs that keeper out everywhere, and asks for no one-time codes any more."
+    )]
+    ResetKeeper(ResetKeeper),
     /// List the members and their devices
     #[command(after_help = "\
 After a restore: `hob members --checked` says that whoever is listed belongs there.
@@ -219,6 +240,19 @@ pub struct Look {
     /// For programs: JSON on stdout
     #[arg(long)]
     pub json: bool,
+    #[command(flatten)]
+    pub place: Place,
+}
+
+/// `hob reset-keeper`
+#[derive(Debug, Args)]
+pub struct ResetKeeper {
+    /// The keeper's name; without it: the owner
+    #[arg(value_name = "NAME")]
+    pub name: Option<String>,
+    /// The password stands on the first line of this file
+    #[arg(long, value_name = "FILE")]
+    pub password_file: Option<PathBuf>,
     #[command(flatten)]
     pub place: Place,
 }
@@ -373,6 +407,6 @@ mod tests {
             assert!(!takes_json || help.contains("With --json"), "{}", sub.get_name());
             looked_at += usize::from(takes_json);
         }
-        assert_eq!(looked_at, 9);
+        assert_eq!(looked_at, 10);
     }
 }

@@ -1,4 +1,4 @@
-//! The log on stderr, and what a fault looks like there.
+//! The log on stderr (and its last lines for the dashboard), and what a fault looks like there.
 //!
 //! The rule: no address, token, mailbox or label at any level. So only this project's own crates are heard: what a
 //! library finds worth telling at `trace` may hold any of these.
@@ -10,6 +10,7 @@ use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
+use crate::admin::lines::Tee;
 use crate::config::Config;
 
 /// Whose lines are written.
@@ -26,7 +27,7 @@ pub fn start(config: &Config) {
     };
     let ours = Targets::new().with_targets(OUR_CRATES.map(|name| (name, level)));
     let registry = tracing_subscriber::registry().with(ours);
-    let written = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_target(false).with_ansi(false);
+    let written = tracing_subscriber::fmt::layer().with_writer(Tee).with_target(false).with_ansi(false);
     // A second start in one process keeps the first log.
     let _ = if config.log_format == "json" {
         registry.with(written.json().flatten_event(true)).try_init()

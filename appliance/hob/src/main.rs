@@ -4,6 +4,7 @@
 //! - `cli`: what can be typed; `cmd`: one file a command; `config`: the keeper's settings.
 //! - `engine`: the one owner of the relay's rules; `clock`: the clocks under it.
 //! - `net`: what strangers reach; `control`: what the keeper asks over a socket in the data folder.
+//! - `admin`: the keeper's dashboard.
 //! - `identity`: the box's keys; `folder`: the data folder and private files; `last_stop`: how the last run ended;
 //!   `notes`: when it was backed up, and restored from what; `secret`: passphrases and recovery keys.
 //! - `addresses`: where the box can be reached; `show`: how an invitation is shown.
@@ -15,6 +16,9 @@
 #![cfg_attr(not(test), warn(clippy::indexing_slicing, clippy::string_slice))]
 
 mod addresses;
+#[expect(clippy::result_large_err, reason = "an early answer is an answer like any other: no handler should unbox it")]
+#[allow(dead_code, reason = "pages that are drawn with the next commit")]
+mod admin;
 mod again;
 mod cli;
 mod clock;

@@ -9,6 +9,7 @@ use hob_log::backup::{LockKind, Passphrase, Secret};
 use hob_protocol::ids::RecoveryKey;
 use zeroize::Zeroizing;
 
+use crate::admin::password::PASSWORD_CHARACTERS_MIN;
 use crate::folder::{self, FolderError};
 
 /// A new passphrase has at least as many characters: Argon2id makes guessing slow, and not a short one good.
@@ -52,6 +53,9 @@ pub enum SecretError {
         "a passphrase has at least {CHARACTERS_MIN} characters: whoever finds the file can try as many as they like"
     )]
     TooShort,
+    /// The same of a password of the dashboard, which nobody can try that often.
+    #[error("a password has at least {PASSWORD_CHARACTERS_MIN} characters: choose a longer one")]
+    PasswordTooShort,
     /// A file cannot be read.
     #[error("cannot read {}: look whether it is there, and this user's", path.display())]
     Unreadable {
@@ -109,6 +113,27 @@ pub fn new_passphrase() -> Result<Held, SecretError> {
 /// [`SecretError`].
 pub fn new_passphrase_from(path: &Path) -> Result<Held, SecretError> {
     long_enough(first_line(path)?).map(Held::Passphrase)
+}
+
+/// A new password of the dashboard: from a file, or asked for twice.
+///
+/// # Errors
+/// [`SecretError`].
+pub fn new_password(file: Option<&Path>) -> Result<Zeroizing<String>, SecretError> {
+    let password = match file {
+        Some(path) => first_line(path)?,
+        None => {
+            let first = ask("New password: ", LockKind::Passphrase)?;
+            if *first != *ask("Once more: ", LockKind::Passphrase)? {
+                return Err(SecretError::NotTheSame);
+            }
+            first
+        }
+    };
+    match password.chars().count() {
+        0..PASSWORD_CHARACTERS_MIN => Err(SecretError::PasswordTooShort),
+        _ => Ok(password),
+    }
 }
 
 fn long_enough(text: Zeroizing<String>) -> Result<Zeroizing<String>, SecretError> {

@@ -42,7 +42,7 @@ pub fn new_data() -> (TempDir, PathBuf) {
 /// `hob serve` on a folder, on any free port.
 pub fn serve(data: &Path) -> Command {
     let mut command = hob();
-    command.args(["serve", "--ready-json", "--listen", "127.0.0.1:0", "--data"]).arg(data);
+    command.args(["serve", "--ready-json", "--admin-listen", "off", "--listen", "127.0.0.1:0", "--data"]).arg(data);
     command
 }
 

@@ -89,7 +89,7 @@ fn a_port_in_use_ends_the_start_and_leaves_the_folder_to_the_next_one() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port();
     let mut command = hob();
-    command.args(["serve", "--listen", &format!("127.0.0.1:{port}"), "--data"]).arg(&data);
+    command.args(["serve", "--admin-listen", "off", "--listen", &format!("127.0.0.1:{port}"), "--data"]).arg(&data);
     let typed = ended(command);
     assert_eq!(typed.code, Some(1));
     assert!(typed.stderr.contains(&format!("port {port} is in use")), "{}", typed.stderr);
@@ -194,7 +194,7 @@ fn a_box_lives_in_a_folder_with_a_path_longer_than_a_sockets() {
 fn without_a_terminal_the_invitation_goes_into_a_private_file_whose_name_is_logged() {
     let (_folder, data) = new_data();
     let mut command = hob();
-    command.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(&data);
+    command.args(["serve", "--admin-listen", "off", "--listen", "127.0.0.1:0", "--data"]).arg(&data);
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut stderr = std::io::BufReader::new(child.stderr.take().unwrap());
     let mut log = String::new();

@@ -12,6 +12,7 @@
 mod api;
 mod clocks;
 mod codes;
+mod dashboard;
 mod disk;
 mod doors;
 mod floods;

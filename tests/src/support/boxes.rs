@@ -75,6 +75,10 @@ pub struct HobBox {
     pub identity: String,
     /// Only on a first start.
     pub invitation: Option<String>,
+    /// Where the dashboard is, if it was asked for.
+    pub dashboard: Option<SocketAddr>,
+    /// What opens its set-up, before that is done.
+    pub setup_code: Option<String>,
     stderr: Arc<Mutex<String>>,
     _folder: Option<tempfile::TempDir>,
 }
@@ -109,6 +113,11 @@ impl Start {
             .env("HOB_GATE_NEW_PER_SECOND", "10000")
             .env("HOB_GATE_BURST", "10000")
             .env("HOB_GATE_WAITING", "10000")
+    }
+
+    /// With a dashboard, on any free port.
+    pub fn with_dashboard() -> Self {
+        Self::default().env("HOB_ADMIN_LISTEN", "127.0.0.1:0")
     }
 
     pub fn arg(mut self, arg: &str) -> Self {
@@ -160,6 +169,8 @@ impl Start {
         command.args(["serve", "--ready-json", "--listen", &format!("127.0.0.1:{port}"), "--data"]);
         command.arg(data).args(&self.args);
         command.env_remove("STATE_DIRECTORY").env("HOB_LOG_LEVEL", "debug");
+        // Boxes of tests run side by side, and few are looked at.
+        command.env("HOB_ADMIN_LISTEN", "off");
         command.envs(self.env.iter().map(|(name, value)| (name, value)));
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         if let Some(listener) = &self.listener {
@@ -202,6 +213,8 @@ impl Start {
             address,
             identity: ready["identity"].as_str().unwrap().to_owned(),
             invitation: ready["invitation"].as_str().map(str::to_owned),
+            dashboard: ready["admin"].as_str().map(|url| url.strip_prefix("https://").unwrap().parse().unwrap()),
+            setup_code: ready["setup_code"].as_str().map(str::to_owned),
             stderr,
             _folder: None,
         })

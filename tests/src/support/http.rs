@@ -10,6 +10,7 @@ use hob_protocol::envelope::Envelope;
 use hob_protocol::ids::{BoxIdentity, DeliveryToken, DeviceKey, MailboxId};
 use hob_protocol::invitation::Invitation;
 use hob_protocol::transcript::{BoundTo, prove, redeem_mac};
+use rustls::pki_types::ServerName;
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
@@ -17,7 +18,7 @@ use tokio_rustls::client::TlsStream;
 
 use crate::boxes::HobBox;
 use crate::people::{Device, random};
-use crate::wire::handshake;
+use crate::wire::{handshake, tcp_from, tls};
 
 /// How long a box may take to answer.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -72,9 +73,19 @@ impl Http {
         Self { stream: BufReader::new(handshake(address).await.unwrap()), address }
     }
 
-    /// Sends a request's head and body as they are given.
+    /// The same from another address of this machine.
+    pub async fn connect_from(from: [u8; 4], address: SocketAddr) -> Self {
+        let stream = tcp_from(from, address).await.unwrap();
+        let tls = tls().connect(ServerName::try_from("hob.invalid").unwrap(), stream).await.unwrap();
+        Self { stream: BufReader::new(tls), address }
+    }
+
+    /// Sends a request's head and body as they are given; a header `Host` takes the place of the address.
     pub async fn write(&mut self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) {
-        let mut head = format!("{method} {path} HTTP/1.1\r\nHost: {}\r\n", self.address);
+        let mut head = format!("{method} {path} HTTP/1.1\r\n");
+        if !headers.iter().any(|(name, _)| *name == "Host") {
+            head.push_str(&format!("Host: {}\r\n", self.address));
+        }
         for (name, value) in headers {
             head.push_str(&format!("{name}: {value}\r\n"));
         }

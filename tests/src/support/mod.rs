@@ -7,6 +7,7 @@
 //! - [`chat`]: runs `hob-chat`.
 //! - [`http`]: JSON over HTTP, and devices that speak it.
 //! - [`clock`]: a wall clock that the tests set; [`held`]: a disk that hangs.
+//! - [`dashboard`]: a browser without a screen, and a keeper who uses it.
 //! - [`measure`]: what a process cost: CPU, memory, bytes written.
 
 #![allow(
@@ -22,6 +23,7 @@ pub mod boxes;
 pub mod chance;
 pub mod chat;
 pub mod clock;
+pub mod dashboard;
 pub mod held;
 pub mod http;
 pub mod measure;

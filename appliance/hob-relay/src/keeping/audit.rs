@@ -21,10 +21,10 @@ impl Relay {
     pub(super) fn title_of(&self, ask: &Ask) -> Option<Title> {
         let title = |what, about| Some(Title { what, about });
         match ask {
-            Ask::Invite { .. } => title("invitation.made", String::new()),
-            Ask::Withdraw { invitation } => title("invitation.withdrawn", short(&invitation.0)),
-            Ask::RevokeDevice { mailbox } => title("device.revoked", self.whose(mailbox)),
-            Ask::RevokeMember { member } => title("member.removed", self.label_of(member)),
+            Ask::Invite { .. } => title("invited", String::new()),
+            Ask::Withdraw { invitation } => title("withdrawn", short(&invitation.0)),
+            Ask::RevokeDevice { mailbox } => title("device-revoked", self.whose(mailbox)),
+            Ask::RevokeMember { member } => title("member-removed", self.label_of(member)),
             Ask::Change(change) => Some(self.title_of_change(change)),
             Ask::Members
             | Ask::Status
@@ -40,22 +40,22 @@ impl Relay {
         let (what, about) = match change {
             Change::FirstOwner(keeper) | Change::PutKeeper(keeper) => {
                 let is_new = !self.keeping.keepers.contains_key(&keeper.id);
-                let what = if is_new { "keeper.added" } else { "keeper.changed" };
+                let what = if is_new { "keeper-added" } else { "keeper-changed" };
                 (what, format!("{}, {}", keeper.name, keeper.role.name()))
             }
             Change::RemoveKeeper(id) => {
                 let name = self.keeping.keepers.get(id).map(|keeper| keeper.name.clone());
-                ("keeper.removed", name.unwrap_or_default())
+                ("keeper-removed", name.unwrap_or_default())
             }
-            Change::SetUp(_) => ("set-up.step", String::new()),
-            Change::Settings(settings) => ("settings.changed", self.what_differs(settings)),
-            Change::AddToken(token) => ("token.made", format!("{}, {}", token.name, token.scope.name())),
+            Change::SetUp(_) => ("set-up", String::new()),
+            Change::Settings(settings) => ("setting-changed", self.what_differs(settings)),
+            Change::AddToken(token) => ("token-made", format!("{}, {}", token.name, token.scope.name())),
             Change::RemoveToken(id) => {
                 let name = self.keeping.tokens.get(id).map(|(token, _)| token.name.clone());
-                ("token.withdrawn", name.unwrap_or_default())
+                ("token-revoked", name.unwrap_or_default())
             }
-            Change::Suspend(member) => ("member.suspended", self.label_of(member)),
-            Change::Resume(member) => ("member.resumed", self.label_of(member)),
+            Change::Suspend(member) => ("member-suspended", self.label_of(member)),
+            Change::Resume(member) => ("member-resumed", self.label_of(member)),
             Change::Note { what, about } => (*what, about.clone()),
         };
         Title { what, about }

@@ -206,7 +206,7 @@ impl Scope {
         match self {
             Self::Metrics => "metrics",
             Self::Read => "read",
-            Self::Manage => "manage",
+            Self::Manage => "keeper",
         }
     }
 
@@ -317,7 +317,7 @@ pub struct AuditLine {
     pub at_s: u64,
     /// Who.
     pub who: String,
-    /// What, as one of a few words: "member.removed".
+    /// What, as one of a few words: "member-removed".
     pub what: String,
     /// To whom or what.
     pub about: String,

@@ -136,7 +136,7 @@ fn every_change_leaves_a_line_that_says_who_and_from_where_and_a_refused_one_lea
         world.admin(Ask::Noted { by: by("bob"), ask: Box::new(ask) });
     }
     // The member went with its only device, and the invitation never was.
-    assert_eq!(titles(&world), ["device.revoked", "invitation.made", "keeper.added"]);
+    assert_eq!(titles(&world), ["device-revoked", "invited", "keeper-added"]);
     let newest = &world.relay.audit()[0];
     assert_eq!((newest.who.as_str(), newest.from.as_str()), ("bob", "192.168.1.7"));
     assert!(newest.about.starts_with("ada, "), "{newest:?}");
@@ -146,7 +146,7 @@ fn every_change_leaves_a_line_that_says_who_and_from_where_and_a_refused_one_lea
 fn the_audit_log_is_bounded_in_memory_and_in_the_ledger_and_the_oldest_lines_go() {
     let mut world = World::new();
     for _ in 0..AUDIT_LINES_MAX + 5 {
-        noted(&mut world, Change::Note { what: "logs.read", about: "x".repeat(500) });
+        noted(&mut world, Change::Note { what: "verified", about: "x".repeat(500) });
     }
     let lines = world.relay.audit();
     assert_eq!(lines.len() as u64, AUDIT_LINES_MAX);
@@ -211,7 +211,7 @@ fn a_member_who_is_not_there_cannot_be_suspended() {
     let mut world = with_owner();
     let answer = noted(&mut world, Change::Suspend(MemberId([9; 16])));
     assert!(matches!(answer, Answer::NotFound));
-    assert_eq!(titles(&world), ["keeper.added"]);
+    assert_eq!(titles(&world), ["keeper-added"]);
 }
 
 #[test]

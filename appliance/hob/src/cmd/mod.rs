@@ -3,7 +3,8 @@
 //! # Layout
 //! - [`serve`]: runs the box; `listen` opens its ports, `ready` tells that it is.
 //! - [`backup`], [`restore`]: what lasts of a box in a file, and a box from it.
-//! - [`invite`], [`members`], [`revoke`], [`compact`], [`restart`], [`status`]: ask a running box.
+//! - [`invite`], [`members`], [`revoke`], [`compact`], [`restart`], [`status`], [`setup_code`], [`reset_keeper`]: ask a
+//!   running box.
 //! - [`verify_log`]: looks at a stopped one; [`doctor`]: at everything that either needs.
 //! - [`config`]: checks settings; [`demo`]: shows it all.
 
@@ -11,15 +12,17 @@ mod backup;
 mod compact;
 mod config;
 mod demo;
-mod doctor;
+pub mod doctor;
 mod invite;
 mod listen;
 mod members;
 mod ready;
+mod reset_keeper;
 mod restart;
 mod restore;
 mod revoke;
 mod serve;
+mod setup_code;
 mod status;
 mod verify_log;
 
@@ -43,6 +46,8 @@ pub fn run(command: Command) -> Result<ExitCode, Failure> {
     match command {
         Command::Serve(args) => serve::run(&args).map(done),
         Command::Invite(args) => invite::run(&args).map(done),
+        Command::SetupCode(args) => setup_code::run(&args).map(done),
+        Command::ResetKeeper(args) => reset_keeper::run(&args).map(done),
         Command::Members(args) => members::run(&args).map(done),
         Command::Revoke(args) => revoke::run(&args).map(done),
         Command::Compact(args) => compact::run(&args).map(done),

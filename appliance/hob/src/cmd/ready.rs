@@ -8,6 +8,7 @@ use hob_protocol::invitation::Invitation;
 use serde::Serialize;
 
 use crate::addresses;
+use crate::admin::code;
 use crate::cmd::{say, say_json};
 use crate::control::Control;
 use crate::failure::Failure;
@@ -23,6 +24,10 @@ struct ReadyLine {
     invitation: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     metrics: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    admin: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    setup_code: Option<String>,
 }
 
 /// What there is to tell.
@@ -35,6 +40,10 @@ pub struct Ready<'a> {
     pub invitation: Option<&'a Invitation>,
     /// Where figures are served, if they are.
     pub metrics: Option<SocketAddr>,
+    /// Where the dashboard is, if there is one.
+    pub admin: Option<SocketAddr>,
+    /// What opens its set-up, before that is done.
+    pub set_up_code: Option<String>,
     /// A program reads stdout.
     pub as_json: bool,
 }
@@ -55,6 +64,10 @@ impl Ready<'_> {
         Ok(())
     }
 
+    fn dashboard(&self) -> Option<String> {
+        self.admin.map(|address| format!("https://{}", addresses::from_here(address)))
+    }
+
     fn line(&self) -> ReadyLine {
         ReadyLine {
             ready: true,
@@ -62,6 +75,8 @@ impl Ready<'_> {
             identity: self.control.engine.identity().public.to_string(),
             invitation: self.invitation.map(Invitation::to_link),
             metrics: self.metrics.map(|address| format!("http://{address}")),
+            admin: self.dashboard(),
+            setup_code: self.set_up_code.clone().filter(|_| self.admin.is_some()),
         }
     }
 
@@ -79,6 +94,11 @@ impl Ready<'_> {
             "The box is ready. Members reach it at {}\nIts data is in {}. Stop it with Ctrl-C.",
             reached_at.join(", "),
             self.data.display()
-        ))
+        ))?;
+        let Some(dashboard) = self.dashboard() else { return Ok(()) };
+        say(&match &self.set_up_code {
+            Some(code) => format!("Set it up at {dashboard} with the code {}", code::grouped(code)),
+            None => format!("Its dashboard is at {dashboard}"),
+        })
     }
 }

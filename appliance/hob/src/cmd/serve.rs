@@ -10,10 +10,12 @@ use std::time::Duration;
 
 use hob_log::OpenError;
 use hob_protocol::invitation::Invitation;
+use hob_relay::keeping::By;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
+use crate::admin::{self, Admin};
 use crate::again::Program;
 use crate::cli::Serve;
 use crate::clock::Pace;
@@ -215,6 +217,8 @@ struct Running {
     control: Control,
     members: JoinHandle<()>,
     keeper: JoinHandle<io::Result<()>>,
+    admin: Arc<Admin>,
+    dashboard: JoinHandle<()>,
     ending: watch::Sender<bool>,
 }
 
@@ -240,11 +244,16 @@ impl Running {
             watch: Watch::begin(engine.clocks()).map_err(|error| Failure::of(&error))?,
             program: Arc::clone(program),
             again: Arc::new(Notify::new()),
+            stop: Arc::new(Notify::new()),
             stopping: Arc::new(AtomicBool::new(false)),
         };
         let _ = engine.set_addresses(control.addresses()).await;
         let (ending, ended) = watch::channel(false);
-        let keeper = open_control(data, &control, ended.clone())?;
+        let dashboard = config.admin.and_then(bind_dashboard);
+        let admin_on = dashboard.as_ref().map(|(_, bound)| *bound);
+        let admin = Admin::new(control.clone(), data.to_owned(), admin_on).map_err(|error| Failure::of(&error))?;
+        let keeper = open_control(data, &admin, ended.clone())?;
+        let dashboard = tokio::spawn(serve_dashboard(Arc::clone(&admin), dashboard.map(|(listener, _)| listener)));
         if let Some((listener, _)) = metrics {
             let server = axum::serve(listener, routes::health(control.clone()));
             tokio::spawn(server.with_graceful_shutdown(is_true(ended)).into_future());
@@ -256,7 +265,7 @@ impl Running {
                 tracing::error!(%error, "the port cannot be served");
             }
         });
-        Ok(Self { control, members, keeper, ending })
+        Ok(Self { control, members, keeper, admin, dashboard, ending })
     }
 
     async fn announce(&self, args: &Serve, data: &Path) -> Result<(), Failure> {
@@ -266,6 +275,8 @@ impl Running {
             data,
             invitation: invitation.as_ref(),
             metrics: self.control.metrics,
+            admin: self.admin.listening_on,
+            set_up_code: self.admin.open_code().await,
             as_json: args.ready_json,
         }
         .tell()
@@ -275,7 +286,7 @@ impl Running {
         if !self.control.engine.is_first_start() {
             return None;
         }
-        match self.control.invite(FIRST_INVITATION).await {
+        match self.control.invite(By::console(), FIRST_INVITATION).await {
             Ok(invitation) => Some(invitation),
             Err(error) => {
                 tracing::warn!(%error, "no invitation was made; make one with `hob invite`");
@@ -295,6 +306,7 @@ impl Running {
                     End::Again => self.check_and_restart(),
                 },
                 () = self.control.again.notified() => return End::Again,
+                () = self.control.stop.notified() => return End::Stop,
                 _ = timer.tick() => {}
             }
             let now = self.control.addresses();
@@ -332,6 +344,7 @@ impl Running {
         self.control.stopping.store(true, Ordering::Relaxed);
         // Who comes from now on waits in the kernel's queue: for the next program, if there is one.
         self.members.abort();
+        self.dashboard.abort();
         // Before the log lets go of the folder: after that the name may be the next box's.
         socket::remove(data);
         let closed = async {
@@ -354,29 +367,48 @@ impl Running {
 
 fn open_control(
     data: &Path,
-    control: &Control,
+    admin: &Arc<Admin>,
     ended: watch::Receiver<bool>,
 ) -> Result<JoinHandle<io::Result<()>>, Failure> {
     let cannot = |error| Failure::because(format!("cannot open the control socket in {}: {error}", data.display()));
     let listener = socket::listen(data).map_err(cannot)?;
     let listener = tokio::net::UnixListener::from_std(listener).map_err(cannot)?;
-    let server = axum::serve(listener, routes::keeper(control.clone())).with_graceful_shutdown(is_true(ended));
+    let server = axum::serve(listener, routes::keeper(Arc::clone(admin))).with_graceful_shutdown(is_true(ended));
     Ok(tokio::spawn(server.into_future()))
+}
+
+async fn serve_dashboard(admin: Arc<Admin>, listener: Option<tokio::net::TcpListener>) {
+    let counting = Arc::clone(&admin).count();
+    let serving = async {
+        let Some(listener) = listener else { return };
+        if let Err(error) = admin::listen::serve(admin, listener).await {
+            tracing::error!(%error, "the dashboard cannot be served");
+        }
+    };
+    tokio::join!(counting, serving);
+}
+
+/// Members come first: a taken port costs the dashboard, not the box.
+fn bind_dashboard(address: SocketAddr) -> Option<(tokio::net::TcpListener, SocketAddr)> {
+    bind(address)
+        .inspect_err(|_| tracing::warn!("admin.listen cannot be opened, so there is no dashboard: choose another port"))
+        .ok()
 }
 
 /// Figures are a convenience: a taken port is a warning, not an end.
 fn bind_metrics(address: SocketAddr) -> Option<(tokio::net::TcpListener, SocketAddr)> {
-    let open = || {
-        let listener = listen::on(address).map_err(|error| error.to_string())?;
-        let listener = tokio::net::TcpListener::from_std(listener).map_err(|error| error.to_string())?;
-        let bound = listener.local_addr().map_err(|error| error.to_string())?;
-        Ok::<_, String>((listener, bound))
-    };
-    open()
+    bind(address)
         .inspect_err(|_| {
             tracing::warn!("metrics.listen cannot be opened; the figures are on the control socket only");
         })
         .ok()
+}
+
+fn bind(address: SocketAddr) -> Result<(tokio::net::TcpListener, SocketAddr), String> {
+    let listener = listen::on(address).map_err(|error| error.to_string())?;
+    let listener = tokio::net::TcpListener::from_std(listener).map_err(|error| error.to_string())?;
+    let bound = listener.local_addr().map_err(|error| error.to_string())?;
+    Ok((listener, bound))
 }
 
 async fn is_true(mut ended: watch::Receiver<bool>) {

@@ -12,7 +12,7 @@ mod raw;
 pub mod settings;
 pub mod value;
 
-use std::net::{Ipv6Addr, SocketAddr};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use hob_protocol::address::Address;
@@ -40,6 +40,8 @@ pub struct Config {
     pub tls_certificate: Option<PathBuf>,
     /// Its private key (PEM).
     pub tls_key: Option<PathBuf>,
+    /// Where the keeper's dashboard is; `None`: there is none.
+    pub admin: Option<SocketAddr>,
     /// Where health and figures are served besides the control socket.
     pub metrics: Option<SocketAddr>,
     /// "human" or "json".
@@ -79,6 +81,8 @@ impl Default for Config {
             },
             tls_certificate: None,
             tls_key: None,
+            // In the image it is on the home network; whoever runs a box by hand decides that.
+            admin: Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 8444))),
             metrics: None,
             log_format: settings::LOG_FORMATS[0],
             log_level: settings::LOG_LEVELS[2],

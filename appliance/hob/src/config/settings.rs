@@ -183,6 +183,11 @@ pub static SETTINGS: &[Setting] = &[
         Kind::File(|config| &mut config.tls_key),
     ),
     named(
+        "admin.listen",
+        "Where the keeper's dashboard is. Only private networks are let in, wherever it listens",
+        Kind::ListenOrOff(|config| &mut config.admin),
+    ),
+    named(
         "metrics.listen",
         "Where /healthz, /readyz and /metrics are served besides the control socket: loopback only",
         Kind::LoopbackOrOff(|config| &mut config.metrics),

@@ -58,6 +58,8 @@ pub enum Kind {
     },
     /// An address of this machine to listen on.
     Listen(fn(&mut Config) -> &mut SocketAddr),
+    /// The same, or nowhere.
+    ListenOrOff(fn(&mut Config) -> &mut Option<SocketAddr>),
     /// The same, on the loopback interface only, or nowhere.
     LoopbackOrOff(fn(&mut Config) -> &mut Option<SocketAddr>),
     /// Up to three addresses, host:port.
@@ -86,6 +88,12 @@ impl Kind {
             Self::Size { bounds_bytes, at } => *at(config) = self.size(raw, bounds_bytes)?,
             Self::Count { bounds, at } => *at(config) = self.count(raw, bounds)?,
             Self::Listen(at) => *at(config) = self.text(raw)?.parse().map_err(|_| self.allowed())?,
+            Self::ListenOrOff(at) => {
+                *at(config) = match self.text(raw)? {
+                    "off" => None,
+                    text => Some(text.parse().map_err(|_| self.allowed())?),
+                }
+            }
             Self::LoopbackOrOff(at) => *at(config) = self.loopback_or_off(self.text(raw)?)?,
             Self::Addresses(at) => *at(config) = self.addresses(raw)?,
             Self::File(at) | Self::Folder(at) => match self.text(raw)? {
@@ -107,7 +115,7 @@ impl Kind {
             Self::Size { at, .. } => format!("\"{}\"", Size(*at(config))),
             Self::Count { at, .. } => at(config).to_string(),
             Self::Listen(at) => format!("\"{}\"", at(config)),
-            Self::LoopbackOrOff(at) => match at(config) {
+            Self::ListenOrOff(at) | Self::LoopbackOrOff(at) => match at(config) {
                 Some(address) => format!("\"{address}\""),
                 None => "\"off\"".to_owned(),
             },
@@ -129,6 +137,9 @@ impl Kind {
             Self::Listen(_) => {
                 "an address of this machine and a port, for example \"[::]:8443\" or \"127.0.0.1:0\"".to_owned()
             }
+            Self::ListenOrOff(_) => {
+                "\"off\", or an address of this machine and a port, for example \"[::]:8444\"".to_owned()
+            }
             Self::LoopbackOrOff(_) => {
                 "\"off\", or a loopback address and a port, for example \"127.0.0.1:9443\"".to_owned()
             }
@@ -145,7 +156,7 @@ impl Kind {
             Self::Duration { .. } => "TIME",
             Self::Size { .. } => "SIZE",
             Self::Count { .. } => "N",
-            Self::Listen(_) | Self::LoopbackOrOff(_) => "ADDR:PORT",
+            Self::Listen(_) | Self::ListenOrOff(_) | Self::LoopbackOrOff(_) => "ADDR:PORT",
             Self::Addresses(_) => "HOST:PORT",
             Self::File(_) => "FILE",
             Self::Folder(_) => "DIR",

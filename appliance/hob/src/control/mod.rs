@@ -18,8 +18,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use hob_protocol::address::Address;
+use hob_protocol::ids::{InvitationId, InvitationSecret};
 use hob_protocol::invitation::Invitation;
 use hob_relay::admin::{Answer, Ask};
+use hob_relay::keeping::By;
 use tokio::sync::Notify;
 
 use crate::addresses;
@@ -47,6 +49,8 @@ pub struct Control {
     pub program: Arc<Program>,
     /// Somebody wants the box to restart in place, and what lies at its path is good.
     pub again: Arc<Notify>,
+    /// Somebody on the dashboard wants the box to stop.
+    pub stop: Arc<Notify>,
     /// The box goes down.
     pub stopping: Arc<AtomicBool>,
 }
@@ -94,17 +98,19 @@ impl Control {
     ///
     /// # Errors
     /// [`NotDone`].
-    pub async fn invite(&self, expires_in: Duration) -> Result<Invitation, NotDone> {
-        match self.ask(Ask::Invite { expires_in }).await? {
-            Answer::Invited { invitation, secret, expires_at_s } => Ok(Invitation {
-                id: invitation,
-                secret,
-                box_identity: self.engine.identity().public,
-                addresses: self.addresses(),
-                expires_at_s,
-            }),
+    pub async fn invite(&self, by: By, expires_in: Duration) -> Result<Invitation, NotDone> {
+        match self.ask(Ask::Noted { by, ask: Box::new(Ask::Invite { expires_in }) }).await? {
+            Answer::Invited { invitation, secret, expires_at_s } => {
+                Ok(self.invitation(invitation, secret, expires_at_s))
+            }
             _ => Err(NotDone::CannotStore),
         }
+    }
+
+    /// What is shown of an invitation.
+    pub fn invitation(&self, id: InvitationId, secret: InvitationSecret, expires_at_s: u64) -> Invitation {
+        let (box_identity, addresses) = (self.engine.identity().public, self.addresses());
+        Invitation { id, secret, box_identity, addresses, expires_at_s }
     }
 
     /// Where members reach the box now: the network may have changed since the start.

@@ -1,5 +1,6 @@
 //! What is answered on the control socket; and the part of it that may also be had on a loopback port.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Bytes;
@@ -12,11 +13,14 @@ use data_encoding::BASE64;
 use hob_protocol::ids::{MailboxId, MemberId};
 use hob_relay::activity::{Sentence, sentences};
 use hob_relay::admin::{Answer, Ask, MemberView};
+use hob_relay::keeping::{By, Change, Keeper, Role};
 use hob_relay::status::Status;
 
+use crate::admin::Admin;
+use crate::admin::sessions::Holder;
 use crate::control::wire::{
-    CareView, Compacted, Device, Done, InviteOrder, Invited, LedgerView, Member, Refusal, Restarting, RevokeOrder,
-    ServiceView, StatusView, Unusual,
+    CareView, Compacted, Device, Done, InviteOrder, Invited, LedgerView, Member, Refusal, ResetOrder, Restarting,
+    RevokeOrder, ServiceView, SetupCode, StatusView, Unusual,
 };
 use crate::control::{Control, NotDone, metrics};
 use crate::{service, show};
@@ -25,7 +29,16 @@ use crate::{service, show};
 pub const INVITATION_MAX: Duration = Duration::from_secs(30 * 24 * 3600);
 
 /// Everything, for the control socket.
-pub fn keeper(control: Control) -> Router {
+pub fn keeper(admin: Arc<Admin>) -> Router {
+    let control = admin.control.clone();
+    Router::new()
+        .route("/v1/setup-code", get(setup_code))
+        .route("/v1/reset-keeper", post(reset_keeper))
+        .with_state(admin)
+        .merge(keeper_of_box(control))
+}
+
+fn keeper_of_box(control: Control) -> Router {
     Router::new()
         .route("/v1/invite", post(invite))
         .route("/v1/members", get(members))
@@ -72,12 +85,37 @@ fn not_possible(text: &str) -> Refused {
     Refused(StatusCode::UNPROCESSABLE_ENTITY, text.to_owned())
 }
 
+async fn setup_code(State(admin): State<Arc<Admin>>) -> Json<SetupCode> {
+    Json(SetupCode { setup_code: admin.open_code().await, dashboard: admin.listening_on.map(|on| on.to_string()) })
+}
+
+/// A new password, for whoever stands at the machine. Asks for no one-time codes any more: the phone may be what is lost.
+async fn reset_keeper(State(admin): State<Arc<Admin>>, Json(order): Json<ResetOrder>) -> Result<Json<Done>, Refused> {
+    let keeping = admin.keeping().await?;
+    let of_name = |keeper: &&Keeper| keeper.name.eq_ignore_ascii_case(&order.name);
+    let owner = |keeper: &&Keeper| keeper.role == Role::Owner;
+    let found = match order.name.as_str() {
+        "" => keeping.keepers.iter().find(owner),
+        _ => keeping.keepers.iter().find(of_name),
+    };
+    let Some(keeper) = found else {
+        return Err(not_possible("there is no such keeper; before the set-up, see `hob setup-code`"));
+    };
+    let hash = admin.passwords.hash(&order.password).await;
+    let password = hash.map_err(|error| Refused(StatusCode::SERVICE_UNAVAILABLE, error.to_string()))?;
+    let changed = Keeper { password, totp_secret: Vec::new(), ..keeper.clone() };
+    admin.change(By::console(), Change::PutKeeper(changed)).await?;
+    let id = keeper.id;
+    admin.sessions.keep(|session| session.holder != Holder::Keeper(id));
+    Ok(Json(Done { done: true }))
+}
+
 async fn invite(State(control): State<Control>, Json(order): Json<InviteOrder>) -> Result<Json<Invited>, Refused> {
     let expires_in = Duration::from_secs(order.expires_in_s);
     if expires_in.is_zero() || expires_in > INVITATION_MAX {
         return Err(not_possible("an invitation is good for 1s to 30d"));
     }
-    let invitation = control.invite(expires_in).await?;
+    let invitation = control.invite(By::console(), expires_in).await?;
     Ok(Json(Invited { link: invitation.to_link(), expires: show::expires(invitation.expires_at_s) }))
 }
 
@@ -119,7 +157,7 @@ async fn revoke(State(control): State<Control>, Json(order): Json<RevokeOrder>) 
             Ask::RevokeDevice { mailbox: id }
         }
     };
-    control.ask(ask).await?;
+    control.ask(Ask::Noted { by: By::console(), ask: Box::new(ask) }).await?;
     Ok(Json(Done { done: true }))
 }
 
@@ -163,7 +201,7 @@ async fn rules_status(control: &Control) -> Result<Status, NotDone> {
     }
 }
 
-async fn status_view(control: &Control, rules: &Status) -> StatusView {
+pub async fn status_view(control: &Control, rules: &Status) -> StatusView {
     let log = control.engine.log_stats().await.unwrap_or_default();
     let counters = &rules.counters;
     StatusView {
@@ -197,7 +235,7 @@ async fn status_view(control: &Control, rules: &Status) -> StatusView {
     }
 }
 
-fn unusual(control: &Control) -> Vec<Unusual> {
+pub fn unusual(control: &Control) -> Vec<Unusual> {
     let snapshot = control.watch.snapshot();
     let number = |kind| snapshot.seen.iter().find(|seen| seen.kind == kind);
     let view = |sentence: Sentence| Unusual {

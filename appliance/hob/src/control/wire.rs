@@ -28,6 +28,31 @@ pub enum RevokeOrder {
     Mailbox(String),
 }
 
+/// What opens the set-up of the dashboard.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct SetupCode {
+    /// Twelve digits; `None`: the set-up is done.
+    pub setup_code: Option<String>,
+    /// Where the dashboard is; `None`: there is none.
+    pub dashboard: Option<String>,
+}
+
+/// Give a keeper a new password.
+#[derive(Serialize, Deserialize)]
+pub struct ResetOrder {
+    /// Who; empty: the owner.
+    pub name: String,
+    /// The password.
+    pub password: String,
+}
+
+impl std::fmt::Debug for ResetOrder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { name: _, password: _ } = self;
+        f.write_str("ResetOrder(…)")
+    }
+}
+
 /// An order was carried out.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Done {

@@ -219,7 +219,8 @@ async fn shake_hands(
     }
 }
 
-fn keep_alive(stream: &TcpStream) -> io::Result<()> {
+/// A device or a browser that vanished is noticed within minutes.
+pub fn keep_alive(stream: &TcpStream) -> io::Result<()> {
     let keep_alive = socket2::TcpKeepalive::new()
         .with_time(Duration::from_secs(240))
         .with_interval(Duration::from_secs(30))
@@ -228,7 +229,7 @@ fn keep_alive(stream: &TcpStream) -> io::Result<()> {
 }
 
 /// Somebody speaks plain HTTP to the TLS port: a sentence helps more than a broken connection.
-async fn explain_plain_http(stream: &mut TcpStream) {
+pub async fn explain_plain_http(stream: &mut TcpStream) {
     const ANSWER: &[u8] =
         b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\
         Content-Length: 63\r\n\r\nThis is a Hob box. It speaks https only: write https:// first.\n";

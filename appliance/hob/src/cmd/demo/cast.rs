@@ -96,7 +96,7 @@ impl Cast {
             .map_err(|error| Failure::of(&error))?;
         let mut command = clean(&self.hob);
         command
-            .args(["serve", "--ready-json", "--listen", &self.listen, "--data"])
+            .args(["serve", "--ready-json", "--admin-listen", "off", "--listen", &self.listen, "--data"])
             .arg(self.data())
             .stdout(Stdio::piped())
             .stderr(log);

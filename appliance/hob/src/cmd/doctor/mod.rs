@@ -16,7 +16,7 @@ mod memory;
 mod patient;
 mod ports;
 mod probe;
-mod proc;
+pub mod proc;
 mod rights;
 mod service;
 mod sources;
