@@ -27,13 +27,14 @@ fn write(folder: &std::path::Path, make: &Make) -> Result<(), Box<dyn std::error
     for asset in hob_admin_ui::assets() {
         fs::write(folder.join(asset.path.trim_start_matches('/')), asset.bytes)?;
     }
-    let mut index = String::from("<!doctype html><html lang=\"en\"><title>Pages</title><ul>");
+    let mut index = String::from("<!DOCTYPE html><html lang=\"en\"><head><title>Pages</title></head><body><ul>");
     for sample in samples::all(make) {
         // Files have no root: links to assets become relative.
         let html = sample.html.replace("\"/assets/", "\"assets/");
         fs::write(folder.join(format!("{}.html", sample.name)), html)?;
-        write!(index, "<li><a href=\"{0}.html\">{0}</a>", sample.name)?;
+        write!(index, "<li><a href=\"{0}.html\">{0}</a></li>", sample.name)?;
     }
+    index.push_str("</ul></body></html>");
     fs::write(folder.join("index.html"), index)?;
     Ok(())
 }

@@ -77,7 +77,7 @@ impl Wrong {
             Self::NoChoice => ui.t("wrong-no-choice"),
             Self::NoZone => ui.t("wrong-no-zone"),
             Self::NotThatFile => ui.t("wrong-not-that-file"),
-            Self::Said(text) => ui.t1("wrong-said", "text", text),
+            Self::Said(text) => ui.t1("as-it-is", "text", text),
         }
     }
 }
@@ -107,9 +107,14 @@ impl Errors {
         self.0.iter().find(|(name, _)| name == field).map(|(_, wrong)| wrong)
     }
 
-    /// Field and text of each, for the summary on top.
-    pub(crate) fn told(&self, ui: &Ui<'_>) -> Vec<(String, String)> {
-        self.0.iter().map(|(field, wrong)| (id_of(field), wrong.text(ui))).collect()
+    /// Field and text of each, for the summary on top; `label` tells what a field is called.
+    pub(crate) fn told(&self, ui: &Ui<'_>, label: impl Fn(&str) -> Option<String>) -> Vec<(String, String)> {
+        let told = |(field, wrong): &(String, Wrong)| {
+            let text = wrong.text(ui);
+            let line = label(field).map(|label| ui.t2("summary-line", "field", label, "text", &text));
+            (id_of(field), line.unwrap_or(text))
+        };
+        self.0.iter().map(told).collect()
     }
 }
 
@@ -316,7 +321,8 @@ impl<'a> Field<'a> {
                 write!(f, "<select id=\"{id}\" name=\"{name}\"{class}{aria}{attributes}>")?;
                 for (choice, text) in choices {
                     let chosen = if *choice == self.value { " selected" } else { "" };
-                    write!(f, "<option value=\"{}\"{chosen}>{}</option>", escape(choice), escape(text))?;
+                    let text = escape(text);
+                    write!(f, "<option value=\"{}\"{chosen}>{text}</option>", escape(choice))?;
                 }
                 write!(f, "</select>")
             }

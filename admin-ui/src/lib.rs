@@ -8,7 +8,7 @@
 //! use hob_admin_ui::view::error::{Failed, Failure};
 //!
 //! let page = Failure { failed: Failed::NotFound, back: None };
-//! assert!(page.render(&Chrome::default()).starts_with("<!doctype html>"));
+//! assert!(page.render(&Chrome::default()).starts_with("<!DOCTYPE html>"));
 //! ```
 //!
 //! # Layout

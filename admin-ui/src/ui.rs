@@ -6,8 +6,8 @@ use fluent_bundle::{FluentArgs, FluentValue};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use crate::chrome::{Chrome, Here, Notice, Role};
-use crate::form::{Errors, Field};
+use crate::chrome::{Chrome, Here, Language, Notice, Role};
+use crate::form::Field;
 use crate::markup::{Markup, escape};
 use crate::texts::{Texts, texts};
 use crate::{assets, icons};
@@ -76,11 +76,11 @@ impl<'a> Ui<'a> {
     }
 
     pub(crate) fn t1(&self, key: &str, name: &str, value: impl Fill) -> String {
-        self.texts.get(key, &[(name, value.filled())].into_iter().collect())
+        self.texts.get(key, &[(name, self.fill(value))].into_iter().collect())
     }
 
     pub(crate) fn t2(&self, key: &str, name: &str, value: impl Fill, name2: &str, value2: impl Fill) -> String {
-        self.texts.get(key, &[(name, value.filled()), (name2, value2.filled())].into_iter().collect())
+        self.texts.get(key, &[(name, self.fill(value)), (name2, self.fill(value2))].into_iter().collect())
     }
 
     #[expect(clippy::too_many_arguments, reason = "three pairs, for templates")]
@@ -94,8 +94,16 @@ impl<'a> Ui<'a> {
         name3: &str,
         value3: impl Fill,
     ) -> String {
-        let args = [(name, value.filled()), (name2, value2.filled()), (name3, value3.filled())];
+        let args = [(name, self.fill(value)), (name2, self.fill(value2)), (name3, self.fill(value3))];
         self.texts.get(key, &args.into_iter().collect())
+    }
+
+    fn fill(&self, value: impl Fill) -> FluentValue<'static> {
+        match (value.filled(), self.chrome.language) {
+            // What is filled in is fenced, so that the test can tell it from what should have been translated.
+            (FluentValue::String(text), Language::Pseudo) => FluentValue::from(format!("\u{2068}{text}\u{2069}")),
+            (value, _) => value,
+        }
     }
 
     /// The text of a key that is made from a word of the box: `fallback` where the catalogue does not know the word.
@@ -195,9 +203,8 @@ impl<'a> Ui<'a> {
         self.chrome.notice.as_ref().map(|notice| told(self, notice))
     }
 
-    pub(crate) fn summary(&self, errors: &Errors) -> Markup {
-        let html = Summary { ui: self, wrong: errors.told(self) }.render();
-        Markup::trusted(html.unwrap_or_default())
+    pub(crate) fn summary(&self, wrong: Vec<(String, String)>) -> Markup {
+        Markup::trusted(Summary { ui: self, wrong }.render().unwrap_or_default())
     }
 
     pub(crate) fn input<'b>(&'b self, name: &str, label: &str) -> Field<'b> {
@@ -408,6 +415,6 @@ fn told(ui: &Ui<'_>, notice: &Notice) -> Told {
         Notice::ReportDismissed => good(ui.t("notice-report-dismissed")),
         Notice::ReportActedOn => good(ui.t("notice-report-acted-on")),
         Notice::CertificateTaken => good(ui.t("notice-certificate-taken")),
-        Notice::Other { failed, text } => Told { failed: *failed, text: plain::escape(text) },
+        Notice::Other { failed, text } => Told { failed: *failed, text: ui.t1("as-it-is", "text", text) },
     }
 }

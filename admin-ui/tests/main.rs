@@ -2,4 +2,6 @@
 
 mod samples;
 
+mod everywhere;
+mod html;
 mod snapshots;

@@ -99,6 +99,7 @@ chart-from = From
 
 # What is wrong with a field.
 summary-title = There is a problem
+summary-line = { $field }: { $text }
 wrong-empty = Fill this in
 wrong-too-long = This is too long: at most { $max } characters
 wrong-too-short = This is too short: at least { $min } characters
@@ -114,7 +115,8 @@ wrong-taken = This name is taken; choose another one
 wrong-no-choice = Choose one of these
 wrong-no-zone = Choose a time zone from the list
 wrong-not-that-file = This file cannot be read; choose another one
-wrong-said = { $text }
+# What the box says in its own English.
+as-it-is = { $text }
 
 # What just happened.
 notice-stale-form = This page was open for too long, so nothing was changed. What you typed is still here: check it and send it again.

@@ -70,7 +70,10 @@ ticket-title = { $count ->
     [one] Invitation
    *[other] Invitations
 }
-ticket-to = Invitation to { $name }
+ticket-to = { $all ->
+    [one] Invitation to { $name }
+   *[other] Invitation { $n } of { $all } to { $name }
+}
 ticket-back = All invitations
 ticket-lead = Show the code, send the link, or print this page. Each invitation lets one device in, once.
 ticket-qr = QR code of the invitation

@@ -1,6 +1,10 @@
 # The overview, and all that may be wrong with a box.
 
 all-is-well = All is well.
+overview-more = { $count ->
+    [one] 1 more thing to look at
+   *[other] { $count } more things to look at
+}
 overview-nobody = Nobody is here yet
 overview-nobody-text = A box without members has nothing to do. Make an invitation and scan it with the app on a phone or computer.
 overview-invite = Make an invitation

@@ -1,5 +1,6 @@
 //! `/audit`: who did what, when, and from where.
 
+use crate::plain;
 use crate::ui::Ui;
 use crate::view::{Page, page};
 
@@ -62,12 +63,13 @@ pub struct Row {
 impl Audit {
     fn everybody(&self, ui: &Ui<'_>) -> Vec<(String, String)> {
         let all = (String::new(), ui.t("audit-everybody"));
-        std::iter::once(all).chain(self.keepers.iter().map(|name| (name.clone(), name.clone()))).collect()
+        std::iter::once(all).chain(self.keepers.iter().map(|name| (name.clone(), plain::escape_line(name)))).collect()
     }
 
     fn everything(&self, ui: &Ui<'_>) -> Vec<(String, String)> {
         let all = (String::new(), ui.t("audit-everything"));
-        let named = |act: &String| (act.clone(), ui.known_text("audit", act).unwrap_or_else(|| act.clone()));
+        let named =
+            |act: &String| (act.clone(), ui.known_text("audit", act).unwrap_or_else(|| plain::escape_line(act)));
         std::iter::once(all).chain(self.acts.iter().map(named)).collect()
     }
 

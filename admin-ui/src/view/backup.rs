@@ -48,6 +48,18 @@ impl Page for Backup {
     fn errors(&self) -> Option<&Errors> {
         Some(&self.errors)
     }
+
+    fn label(&self, ui: &Ui<'_>, field: &str) -> Option<String> {
+        let key = match field {
+            "passphrase" => "backup-passphrase",
+            "again" => "backup-again",
+            "file" => "restore-file",
+            "restore_passphrase" => "restore-passphrase",
+            "typed" => "confirm-typed",
+            _ => return None,
+        };
+        Some(ui.t(key))
+    }
 }
 
 page!(Backup, "backup.html");

@@ -231,6 +231,15 @@ impl Page for Confirm {
     fn errors(&self) -> Option<&Errors> {
         Some(&self.errors)
     }
+
+    fn label(&self, ui: &Ui<'_>, field: &str) -> Option<String> {
+        let key = match field {
+            "password" => "password",
+            "typed" => "confirm-typed",
+            _ => return None,
+        };
+        Some(ui.t(key))
+    }
 }
 
 page!(Confirm, "confirm.html");

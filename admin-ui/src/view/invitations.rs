@@ -72,6 +72,15 @@ impl Page for Invitations {
     fn errors(&self) -> Option<&Errors> {
         Some(&self.errors)
     }
+
+    fn label(&self, ui: &Ui<'_>, field: &str) -> Option<String> {
+        let key = match field {
+            "how_many" => "invite-how-many",
+            "expires_h" => "invite-expires",
+            _ => return None,
+        };
+        Some(ui.t(key))
+    }
 }
 
 page!(Invitations, "invitations.html");

@@ -48,6 +48,17 @@ impl Page for Keepers {
     fn errors(&self) -> Option<&Errors> {
         Some(&self.errors)
     }
+
+    fn label(&self, ui: &Ui<'_>, field: &str) -> Option<String> {
+        let key = match field {
+            "name" => "keeper-new-name",
+            "role" => "keeper-new-role",
+            "password" => "keeper-new-password",
+            "again" => "password-again",
+            _ => return None,
+        };
+        Some(ui.t(key))
+    }
 }
 
 page!(Keepers, "keepers.html");

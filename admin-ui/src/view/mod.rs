@@ -36,6 +36,11 @@ pub(crate) trait Page {
     fn errors(&self) -> Option<&Errors> {
         None
     }
+
+    /// What a field is called, for the summary of what is wrong.
+    fn label(&self, _ui: &Ui<'_>, _field: &str) -> Option<String> {
+        None
+    }
 }
 
 /// Binds a view model to its template: `page!(View, "view.html")`.
@@ -59,7 +64,9 @@ macro_rules! page {
                 let errors = self.errors().filter(|errors| !errors.is_empty());
                 let html = Html {
                     title: self.title(&ui),
-                    summary: errors.map(|errors| ui.summary(errors)).unwrap_or_default(),
+                    summary: errors
+                        .map(|errors| ui.summary(errors.told(&ui, |field| self.label(&ui, field))))
+                        .unwrap_or_default(),
                     bad: errors.is_some(),
                     ui: &ui,
                     v: self,

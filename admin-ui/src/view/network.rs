@@ -76,6 +76,15 @@ impl Page for Network {
     fn errors(&self) -> Option<&Errors> {
         Some(&self.errors)
     }
+
+    fn label(&self, ui: &Ui<'_>, field: &str) -> Option<String> {
+        let key = match field {
+            "certificate" => "certificate-file",
+            "key" => "certificate-key",
+            _ => return None,
+        };
+        Some(ui.t(key))
+    }
 }
 
 page!(Network, "network.html");

@@ -97,6 +97,17 @@ impl Page for Sessions {
     fn errors(&self) -> Option<&Errors> {
         Some(&self.errors)
     }
+
+    fn label(&self, ui: &Ui<'_>, field: &str) -> Option<String> {
+        let key = match field {
+            "current" => "password-current",
+            "password" => "password-new",
+            "again" => "password-again",
+            "totp" => "totp-first",
+            _ => return None,
+        };
+        Some(ui.t(key))
+    }
 }
 
 page!(Sessions, "sessions.html");

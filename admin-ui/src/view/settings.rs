@@ -1,6 +1,7 @@
 //! `/settings`: what an owner may change without a terminal.
 
 use crate::form::Errors;
+use crate::plain;
 use crate::ui::Ui;
 use crate::view::setup::naming::zone_choices;
 use crate::view::{Page, page};
@@ -67,13 +68,14 @@ impl Settings {
                 _ => groups.push((group, vec![drawn])),
             }
         }
-        let heading = |group: &str| ui.known_text("settings-group", group).unwrap_or_else(|| group.to_owned());
+        let heading =
+            |group: &str| ui.known_text("settings-group", group).unwrap_or_else(|| ui.t1("as-it-is", "text", group));
         groups.into_iter().map(|(group, some)| (heading(group), some)).collect()
     }
 }
 
 fn draw<'a>(setting: &'a Setting, ui: &Ui<'_>) -> Drawn<'a> {
-    let label = ui.known_text("setting", &setting.key).unwrap_or_else(|| setting.doc.clone());
+    let label = ui.known_text("setting", &setting.key).unwrap_or_else(|| ui.t1("as-it-is", "text", &setting.doc));
     let mut hint = ui.t1("settings-default", "value", &setting.default);
     if let Some((from, to)) = &setting.bounds {
         hint = format!("{} {hint}", ui.t2("settings-bounds", "from", from, "to", to));
@@ -83,7 +85,9 @@ fn draw<'a>(setting: &'a Setting, ui: &Ui<'_>) -> Drawn<'a> {
     } else if setting.needs_restart {
         hint = format!("{hint} {}", ui.t("settings-needs-restart"));
     }
-    let choice = |choice: &String| (choice.clone(), ui.known_text("choice", choice).unwrap_or_else(|| choice.clone()));
+    let choice = |choice: &String| {
+        (choice.clone(), ui.known_text("choice", choice).unwrap_or_else(|| plain::escape_line(choice)))
+    };
     Drawn { setting, label, hint, choices: setting.choices.iter().map(choice).collect() }
 }
 
@@ -94,6 +98,14 @@ impl Page for Settings {
 
     fn errors(&self) -> Option<&Errors> {
         Some(&self.errors)
+    }
+
+    fn label(&self, ui: &Ui<'_>, field: &str) -> Option<String> {
+        match field {
+            "name" => Some(ui.t("box-name")),
+            "zone" => Some(ui.t("zone")),
+            key => self.settings.iter().find(|setting| setting.key == key).map(|setting| draw(setting, ui).label),
+        }
     }
 }
 

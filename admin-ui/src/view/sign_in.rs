@@ -27,6 +27,16 @@ impl Page for SignIn {
     fn errors(&self) -> Option<&Errors> {
         Some(&self.errors)
     }
+
+    fn label(&self, ui: &Ui<'_>, field: &str) -> Option<String> {
+        let key = match field {
+            "name" => "sign-in-name",
+            "password" => "password",
+            "totp" => "totp",
+            _ => return None,
+        };
+        Some(ui.t(key))
+    }
 }
 
 page!(SignIn, "sign_in.html");

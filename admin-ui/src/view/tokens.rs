@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::form::Errors;
+use crate::plain;
 use crate::ui::Ui;
 use crate::view::{Page, page};
 
@@ -76,7 +77,9 @@ impl Tokens {
     }
 
     fn scope_choices(&self, ui: &Ui<'_>) -> Vec<(String, String)> {
-        let choice = |scope: &String| (scope.clone(), ui.known_text("scope", scope).unwrap_or_else(|| scope.clone()));
+        let choice = |scope: &String| {
+            (scope.clone(), ui.known_text("scope", scope).unwrap_or_else(|| plain::escape_line(scope)))
+        };
         self.scopes.iter().map(choice).collect()
     }
 }
@@ -88,6 +91,16 @@ impl Page for Tokens {
 
     fn errors(&self) -> Option<&Errors> {
         Some(&self.errors)
+    }
+
+    fn label(&self, ui: &Ui<'_>, field: &str) -> Option<String> {
+        let key = match field {
+            "name" => "token-new-name",
+            "scope" => "token-new-scope",
+            "expires_d" => "token-new-expires",
+            _ => return None,
+        };
+        Some(ui.t(key))
     }
 }
 

@@ -127,6 +127,16 @@ impl Page for Report {
     fn errors(&self) -> Option<&Errors> {
         Some(&self.errors)
     }
+
+    fn label(&self, ui: &Ui<'_>, field: &str) -> Option<String> {
+        let key = match field {
+            "password" => "report-password",
+            "act" => "report-act",
+            "note" => "report-reply",
+            _ => return None,
+        };
+        Some(ui.t(key))
+    }
 }
 
 page!(Report, "report.html");

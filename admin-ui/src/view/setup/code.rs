@@ -19,6 +19,14 @@ impl Page for Code {
     fn errors(&self) -> Option<&Errors> {
         Some(&self.errors)
     }
+
+    fn label(&self, ui: &Ui<'_>, field: &str) -> Option<String> {
+        let key = match field {
+            "code" => "setup-code",
+            _ => return None,
+        };
+        Some(ui.t(key))
+    }
 }
 
 page!(Code, "setup/code.html");

@@ -1,4 +1,5 @@
 use crate::form::Errors;
+use crate::plain;
 use crate::ui::Ui;
 use crate::view::{Page, page};
 
@@ -17,7 +18,7 @@ pub struct Naming {
 
 /// The zones as choices.
 pub(crate) fn zone_choices(zones: &[String]) -> Vec<(String, String)> {
-    zones.iter().map(|zone| (zone.clone(), zone.replace('_', " "))).collect()
+    zones.iter().map(|zone| (zone.clone(), plain::escape_line(&zone.replace('_', " ")))).collect()
 }
 
 impl Naming {
@@ -33,6 +34,15 @@ impl Page for Naming {
 
     fn errors(&self) -> Option<&Errors> {
         Some(&self.errors)
+    }
+
+    fn label(&self, ui: &Ui<'_>, field: &str) -> Option<String> {
+        let key = match field {
+            "name" => "box-name",
+            "zone" => "zone",
+            _ => return None,
+        };
+        Some(ui.t(key))
     }
 }
 

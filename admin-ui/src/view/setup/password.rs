@@ -53,6 +53,16 @@ impl Page for Password {
     fn errors(&self) -> Option<&Errors> {
         Some(&self.errors)
     }
+
+    fn label(&self, ui: &Ui<'_>, field: &str) -> Option<String> {
+        let key = match field {
+            "name" => "keeper-name",
+            "password" => "password-new",
+            "again" => "password-again",
+            _ => return None,
+        };
+        Some(ui.t(key))
+    }
 }
 
 page!(Password, "setup/password.html");
