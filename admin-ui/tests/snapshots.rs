@@ -15,7 +15,8 @@ fn every_page_looks_as_it_was_last_looked_at() {
     let mut differ = Vec::new();
     let mut names = std::collections::BTreeSet::new();
     for sample in all(&Make::english()) {
-        if sample.name == "notices" {
+        // The list of libraries has a test of its own.
+        if matches!(sample.name, "notices" | "about") {
             continue;
         }
         assert!(names.insert(format!("{}.html", sample.name)), "two samples are called {}", sample.name);

@@ -50,7 +50,7 @@ invite-for-hours = { $hours ->
     [720] 30 days
    *[other] { $hours } hours
 }
-invite-make = Make
+invite-make = Make invitations
 invite-open = Open invitations
 invite-none = There are none. An invitation disappears from here when it was used, when it expired, or when you withdraw it.
 invite-count = { $count ->

@@ -27,6 +27,17 @@ pub struct Part {
     pub licence: String,
 }
 
+impl Part {
+    /// All that the box's program is built of: a test compares the list with what Cargo says.
+    pub fn all() -> Vec<Self> {
+        let part = |line: &str| {
+            let mut columns = line.split('\t').map(str::to_owned);
+            Some(Self { name: columns.next()?, version: columns.next()?, licence: columns.next()? })
+        };
+        include_str!("libraries.tsv").lines().filter_map(part).collect()
+    }
+}
+
 impl Page for About {
     fn title(&self, ui: &Ui<'_>) -> String {
         ui.t("nav-about")

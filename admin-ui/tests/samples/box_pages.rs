@@ -367,12 +367,12 @@ fn records(make: &Make, add: &mut impl FnMut(&'static str, String)) {
     add("logs-none", Logs { search, level: "error".to_owned(), ..Logs::default() }.render(&chrome));
 
     let chrome = make.owner(Here::About);
-    let part = |name: &str| Part { name: make.text(name), version: make.text("1.2.3"), licence: make.text("MIT") };
+    let named = |part: Part| Part { name: make.text(&part.name), ..part };
     let about = About {
         version: make.text("0.1.0"),
         identity: id(3).repeat(2),
         system: make.text("Linux 6.1, aarch64"),
-        parts: vec![part("rustls"), part("sled"), part("tokio")],
+        parts: Part::all().into_iter().map(named).collect(),
     };
     add("about", about.render(&chrome));
     add("about-without-parts", About { parts: Vec::new(), ..about }.render(&chrome));
