@@ -358,8 +358,8 @@ fn slot_bytes(files: &dyn FileLayer, box_key: &BoxKey, turn: u64, table: &KeyTab
         .map_err(|_| io::Error::other("the key table is too large"))?;
     let mut slot = Zeroizing::new(Vec::with_capacity(SLOT_BYTES));
     slot.extend_from_slice(&aad(turn));
-    slot.resize(SPREAD_AT, 0);
-    slot.extend_from_slice(&split(files, &secret)?);
+    slot.resize(TABLE_AT, 0);
+    split(files, &secret, slot.get_mut(SPREAD_AT..).unwrap_or_default())?;
     slot.extend_from_slice(&nonce);
     slot.extend_from_slice(&bytes.to_le_bytes());
     slot.extend_from_slice(&sealed);

@@ -21,22 +21,20 @@ pub const SPREAD_BYTES: usize = 128 * 1024;
 
 const STRIPES: usize = SPREAD_BYTES / SECRET_BYTES;
 
-/// Spreads a secret. All stripes but the last are random; the last is the secret, masked by all others.
+/// Spreads a secret over these [`SPREAD_BYTES`]. All stripes but the last are random; the last is the secret, masked by
+/// all others.
 ///
 /// # Errors
-/// If the system has no random bytes.
-pub fn split(files: &dyn FileLayer, secret: &[u8; SECRET_BYTES]) -> io::Result<Zeroizing<Vec<u8>>> {
-    let mut spread = Zeroizing::new(vec![0; SPREAD_BYTES]);
-    let random = SPREAD_BYTES - SECRET_BYTES;
-    if let Some(stripes) = spread.get_mut(..random) {
-        files.fill_random(stripes)?;
-    }
-    let mut mask = mask_of(&spread);
-    for ((out, secret), mask) in spread.iter_mut().skip(random).zip(secret).zip(&mask) {
+/// If the system has no random bytes, or there is no room for the last stripe.
+pub fn split(files: &dyn FileLayer, secret: &[u8; SECRET_BYTES], spread: &mut [u8]) -> io::Result<()> {
+    let stripes = spread.get_mut(..SPREAD_BYTES - SECRET_BYTES).ok_or(io::ErrorKind::InvalidInput)?;
+    files.fill_random(stripes)?;
+    let mut mask = mask_of(spread);
+    for ((out, secret), mask) in spread.iter_mut().skip(SPREAD_BYTES - SECRET_BYTES).zip(secret).zip(&mask) {
         *out = secret ^ mask;
     }
     mask.zeroize();
-    Ok(spread)
+    Ok(())
 }
 
 /// Puts a secret together again. Whatever was changed in `spread` changes it unrecognisably.
@@ -72,16 +70,20 @@ mod tests {
     use super::*;
     use crate::files::RealFiles;
 
+    fn spread() -> Vec<u8> {
+        let mut spread = vec![0; SPREAD_BYTES];
+        split(&RealFiles, &[7; 32], &mut spread).unwrap();
+        spread
+    }
+
     #[test]
     fn a_secret_that_was_spread_comes_together_again() {
-        let spread = split(&RealFiles, &[7; 32]).unwrap();
-        assert_eq!(spread.len(), SPREAD_BYTES);
-        assert_eq!(*merge(&spread), [7; 32]);
+        assert_eq!(*merge(&spread()), [7; 32]);
     }
 
     #[test]
     fn one_bit_that_is_gone_anywhere_takes_the_whole_secret_with_it() {
-        let spread = split(&RealFiles, &[7; 32]).unwrap();
+        let spread = spread();
         for at in (0..SPREAD_BYTES - SECRET_BYTES).step_by(4999) {
             let mut torn = spread.clone();
             torn[at] ^= 1;
@@ -93,6 +95,6 @@ mod tests {
 
     #[test]
     fn the_same_secret_is_never_spread_the_same_way() {
-        assert_ne!(*split(&RealFiles, &[7; 32]).unwrap(), *split(&RealFiles, &[7; 32]).unwrap());
+        assert_ne!(spread(), spread());
     }
 }
