@@ -75,6 +75,13 @@ pub struct Expected<'a> {
     pub is_listed: bool,
 }
 
+impl Expected<'_> {
+    /// Whether the member's list stands for the member's signature on the record.
+    pub(crate) const fn trusts_the_list(&self) -> bool {
+        self.is_listed && self.olm_identity.is_some()
+    }
+}
+
 /// A bundle is not taken. Nothing is sealed to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum BundleError {
@@ -135,8 +142,17 @@ impl Bundle {
     /// # Errors
     /// [`BundleError`].
     pub fn open(bytes: &[u8], expected: Expected<'_>, now_s: u64) -> Result<Self, BundleError> {
-        let bundle = Self::read(bytes, expected.device_key, expected.is_listed && expected.olm_identity.is_some())?;
-        let record = &bundle.record;
+        let bundle = Self::read(bytes, expected.device_key, expected.trusts_the_list())?;
+        bundle.check(expected, now_s)?;
+        Ok(bundle)
+    }
+
+    /// Checks what can change while a bundle lies in the cache: what is known of the device, and the time.
+    ///
+    /// # Errors
+    /// [`BundleError`].
+    pub(crate) fn check(&self, expected: Expected<'_>, now_s: u64) -> Result<(), BundleError> {
+        let record = &self.record;
         if record.device_key != *expected.device_key {
             return Err(BundleError::Foreign);
         }
@@ -146,16 +162,16 @@ impl Bundle {
         {
             return Err(BundleError::KeysChanged);
         }
-        if bundle.generation < expected.generation {
-            return Err(BundleError::Older { got: bundle.generation, seen: expected.generation });
+        if self.generation < expected.generation {
+            return Err(BundleError::Older { got: self.generation, seen: expected.generation });
         }
-        if bundle.expires_at_s <= now_s {
+        if self.expires_at_s <= now_s {
             return Err(BundleError::Expired);
         }
-        if !bundle.suites.contains(&SUITE) {
+        if !self.suites.contains(&SUITE) {
             return Err(BundleError::NoCommonSuite);
         }
-        Ok(bundle)
+        Ok(())
     }
 
     /// Reads a bundle that this device signed, of whatever member and keys; its generation and expiry are not looked at.

@@ -2,6 +2,7 @@
 //!
 //! On disk it is `"HOBC" || version (1 B) || BLAKE3 of the rest (32 B) || JSON`. The shell encrypts it.
 
+use std::cell::Cell;
 use std::io::Write;
 
 use hob_protocol::address::Address;
@@ -26,6 +27,8 @@ use crate::view::{Direction, MessageId};
 
 const MAGIC: &[u8; 4] = b"HOBC";
 const VERSION: u8 = 1;
+/// What goes before the JSON: magic, version, checksum.
+const HEAD_BYTES: usize = MAGIC.len() + 1 + 32;
 
 /// Messages kept in history; the oldest shown ones go first.
 pub(crate) const HISTORY_MAX: usize = 5_000;
@@ -90,6 +93,9 @@ pub(crate) struct State {
     /// Contacts that were removed, on any device of the member.
     #[serde(default)]
     pub(crate) partings: Vec<Parting>,
+    /// How long it was when it was last saved or loaded: how much the next one will take.
+    #[serde(skip)]
+    saved_bytes: Cell<usize>,
 }
 
 /// The home box.
@@ -304,19 +310,27 @@ impl State {
             removed: false,
             news: Vec::new(),
             partings: Vec::new(),
+            saved_bytes: Cell::new(0),
         }
     }
 
     pub(crate) fn save(&self) -> Zeroizing<Vec<u8>> {
-        let mut json = WipingBuffer::default();
+        // Every growth copies and wipes, and wiping is slow: a little more than last time is asked for at once.
+        let before = self.saved_bytes.get();
+        let mut saved = WipingBuffer(Zeroizing::new(Vec::with_capacity(before + before / 8 + HEAD_BYTES)));
+        saved.0.extend_from_slice(MAGIC);
+        saved.0.push(VERSION);
+        saved.0.extend_from_slice(&[0; 32]);
         // Writing to memory does not fail, and no map here has keys that JSON cannot write: every test that loads a
         // saved state would see it.
-        let _ = serde_json::to_writer(&mut json, self);
-        let mut saved = Zeroizing::new(Vec::with_capacity(json.0.len() + 37));
-        saved.extend_from_slice(MAGIC);
-        saved.push(VERSION);
-        saved.extend_from_slice(blake3::hash(&json.0).as_bytes());
-        saved.extend_from_slice(&json.0);
+        let _ = serde_json::to_writer(&mut saved, self);
+        let mut saved = saved.0;
+        if let Some((head, json)) = saved.split_at_mut_checked(HEAD_BYTES)
+            && let Some(checksum) = head.last_chunk_mut()
+        {
+            *checksum = *blake3::hash(json).as_bytes();
+        }
+        self.saved_bytes.set(saved.len());
         saved
     }
 
@@ -330,7 +344,9 @@ impl State {
         if blake3::hash(json) != blake3::Hash::from_bytes(*checksum) {
             return Err(StateError::Damaged);
         }
-        serde_json::from_slice(json).map_err(|error| StateError::Field { why: error.to_string() })
+        let state: Self = serde_json::from_slice(json).map_err(|error| StateError::Field { why: error.to_string() })?;
+        state.saved_bytes.set(saved.len());
+        Ok(state)
     }
 
     /// Drops messages whose time to live is over, and the oldest shown ones beyond [`HISTORY_MAX`]. True if any went.
@@ -350,7 +366,6 @@ impl State {
 }
 
 /// Grows by copying and wiping: no reallocation leaves secrets behind.
-#[derive(Default)]
 struct WipingBuffer(Zeroizing<Vec<u8>>);
 
 impl Write for WipingBuffer {
