@@ -5,11 +5,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use hob_protocol::code::{Code, Refused};
 use hob_protocol::frame::ServerBody;
-use hob_protocol::ids::DeliveryToken;
+use hob_protocol::ids::{DeliveryToken, MailboxId};
 use hob_protocol::limits::BUNDLE_TTL_MAX;
 use hob_protocol::planted;
 
-use crate::clock::Now;
+use crate::clock::{LedgerTime, Now};
 use crate::event::{LedgerEvent, disk};
 use crate::mailbox::Published;
 use crate::{ConnId, Effects, Relay};
@@ -35,17 +35,29 @@ impl Relay {
         let expires_at = now.ledger_time.plus(ttl.min(BUNDLE_TTL_MAX));
         let event = LedgerEvent::Bundle(disk::Bundle {
             mailbox: mailbox.id.0.to_vec().into(),
-            bundle: bundle.clone(),
+            bundle,
             expires_at_ms: expires_at.0,
         });
-        mailbox.bundle = Some(Published { bundle, expires_at });
         let asked = std::mem::take(&mut mailbox.bundle_is_stale).then(|| mailbox.event());
+        if asked.is_some() {
+            // What the box was not sure of goes; the new one is handed out when it is durable.
+            mailbox.bundle = None;
+        }
         self.append_ledger(event, effects);
         if let Some(device) = asked {
             self.append_ledger(device, effects);
         }
         self.reply_when_durable(conn, request, ServerBody::Done, effects);
         Ok(())
+    }
+
+    /// A bundle is durable: from here on it is handed out. One that a power cut could take back would be followed by an
+    /// older one, and whoever fetched it would take the box for a liar.
+    pub(crate) fn is_published(&mut self, bundle: disk::Bundle) -> Option<()> {
+        let number = self.mailboxes.number_of(&MailboxId::try_from(&bundle.mailbox[..]).ok()?)?;
+        let expires_at = LedgerTime(bundle.expires_at_ms);
+        self.mailboxes.get_mut(number)?.bundle = Some(Published { bundle: bundle.bundle, expires_at });
+        Some(())
     }
 
     pub(crate) fn fetch(

@@ -11,7 +11,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::clock::Now;
-use crate::event::{Append, Place};
+use crate::event::{Append, LedgerEvent, Place};
 use crate::pending::{Entry, Stage};
 use crate::{Body, ConnId, Effect, Effects, Relay, Storing, Ticket, Waiting};
 
@@ -65,6 +65,10 @@ impl Relay {
     /// Gives one answer that waited.
     pub(crate) fn release(&mut self, waiting: Waiting, effects: &mut Effects) {
         match waiting {
+            Waiting::Ledger(LedgerEvent::Bundle(bundle)) => {
+                // Of a mailbox that was removed meanwhile there is nothing to hand out.
+                let _ = self.is_published(bundle);
+            }
             Waiting::Accept { .. } | Waiting::Ledger(_) => {}
             Waiting::Repeat { conn, request, ttl } => {
                 effects.send(conn, request, ServerBody::Accepted { ttl, duplicate: true });
@@ -98,12 +102,22 @@ impl Relay {
                 Waiting::Repeat { conn, request, .. } | Waiting::Reply { conn, request, .. } => {
                     effects.refuse(conn, request, refused);
                 }
-                Waiting::Ledger(event) => self.unstored.push(event),
+                Waiting::Ledger(event) => self.try_again_later(event),
                 Waiting::Admin { request, .. } => {
                     effects.push(Effect::Answer { request, answer: crate::admin::Answer::CannotStore });
                 }
             }
         }
+    }
+
+    /// Keeps a ledger event that is not stored for the next commit. Devices ask again every half minute while a disk
+    /// is full: what says the same, or is outdated by this, is not kept twice.
+    fn try_again_later(&mut self, event: LedgerEvent) {
+        self.unstored.retain(|before| match (before, &event) {
+            (LedgerEvent::Bundle(before), LedgerEvent::Bundle(now)) => before.mailbox != now.mailbox,
+            (before, now) => before != now,
+        });
+        self.unstored.push(event);
     }
 
     /// Takes an entry out of index, mailbox, token and owner's flight, and returns it.

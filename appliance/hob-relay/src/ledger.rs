@@ -11,7 +11,6 @@ use rand_core::Rng;
 use crate::admit::OpenInvitation;
 use crate::clock::{LedgerTime, Now};
 use crate::event::{LedgerEvent, disk};
-use crate::mailbox::Published;
 use crate::pending::{Deadline, NIL, New, Queue};
 use crate::quota::Bucket;
 use crate::tokens::Token;
@@ -103,11 +102,7 @@ impl Relay {
                 });
                 self.mailboxes.get_mut(mailbox)?.tokens += 1;
             }
-            LedgerEvent::Bundle(bundle) => {
-                let number = self.mailboxes.number_of(&MailboxId::try_from(&bundle.mailbox[..]).ok()?)?;
-                let expires_at = LedgerTime(bundle.expires_at_ms);
-                self.mailboxes.get_mut(number)?.bundle = Some(Published { bundle: bundle.bundle, expires_at });
-            }
+            LedgerEvent::Bundle(bundle) => self.is_published(bundle)?,
             LedgerEvent::Invitation(invitation) => {
                 let redeemed = DeviceKey::try_from(&invitation.redeemed_by[..]).ok();
                 let open = OpenInvitation {

@@ -60,6 +60,51 @@ fn a_ledger_event_whose_commit_failed_is_written_before_anything_is_called_done(
 }
 
 #[test]
+fn a_bundle_is_handed_out_once_it_is_durable_and_the_one_before_it_until_then() {
+    let mut world = World::new();
+    let ada = world.home(1);
+    let publish = |byte| {
+        let bundle = Bytes::copy_from_slice(&[byte; 100]);
+        ClientBody::BundlePublish { bundle, ttl: Duration::from_secs(90_000) }
+    };
+    world.say(ada.owner, publish(1));
+    world.syncs_by_itself = false;
+    let sender = world.connect();
+    world.say(ada.owner, publish(2));
+    world.fail_to_sync();
+    assert_eq!(world.last_code(ada.owner), Some(Code::CannotStore));
+    let fetch = ClientBody::BundleFetch { token: ada.token.clone() };
+    world.say(sender, fetch.clone());
+    assert_eq!(world.last(sender), &ServerBody::Bundle { bundle: Bytes::copy_from_slice(&[1; 100]) });
+    world.say(ada.owner, publish(3));
+    world.sync();
+    world.say(sender, fetch);
+    assert_eq!(world.last(sender), &ServerBody::Bundle { bundle: Bytes::copy_from_slice(&[3; 100]) });
+}
+
+#[test]
+fn what_a_full_disk_refuses_again_and_again_is_kept_once() {
+    let mut world = World::new();
+    let ada = world.home(1);
+    world.syncs_by_itself = false;
+    for round in 0..50 {
+        let bundle = Bytes::copy_from_slice(&[round; 100]);
+        world.say(ada.owner, ClientBody::BundlePublish { bundle, ttl: Duration::from_secs(90_000) });
+        world.say(
+            ada.owner,
+            ClientBody::TokenGrant(Grant { token_hash: DeliveryToken([60; 32]).hash(), kind: TokenKind::Contact }),
+        );
+        world.fail_to_sync();
+        world.pass(Duration::from_secs(30));
+    }
+    world.log.clear();
+    world.say(ada.owner, ClientBody::TokenRevoke { token_hash: DeliveryToken([61; 32]).hash() });
+    world.sync();
+    let ledger = world.log.iter().filter(|append| matches!(append, Append::Ledger(_))).count();
+    assert!(ledger <= 4, "{ledger} events");
+}
+
+#[test]
 fn an_envelope_whose_mailbox_is_removed_while_it_is_written_is_forgotten_when_it_is() {
     let mut world = World::new();
     let ada = world.home(1);
