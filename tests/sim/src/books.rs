@@ -58,6 +58,8 @@ struct Kept {
     place: Option<Place>,
     /// Whether the box told its sender that it is safe.
     answered: bool,
+    /// The log has written down that its owner has it.
+    is_marked: bool,
 }
 
 #[derive(Debug, Default)]
@@ -139,8 +141,8 @@ pub struct Books {
     kept: BTreeMap<EnvelopeId, Kept>,
     by_deadline: BTreeSet<(BoxTime, EnvelopeId)>,
     by_place: BTreeMap<(u32, u32), EnvelopeId>,
-    /// The submit that the box is hearing just now.
-    hearing: Option<(TokenHash, Duration)>,
+    /// The submit that the box is hearing just now: its token, its id in the token's mailbox, and its time to live.
+    hearing: Option<(TokenHash, EnvelopeId, Duration)>,
     mailboxes: BTreeMap<MailboxId, Mailbox>,
     tokens: BTreeMap<TokenHash, Token>,
     conns: BTreeMap<u64, Conn>,
@@ -221,7 +223,7 @@ impl Books {
         };
         at.requests.insert(frame.request, request.clone());
         self.hearing = match request {
-            Request::Submit { token, ttl, online_only: false, .. } => Some((token, ttl)),
+            Request::Submit { token, id, ttl, online_only: false, .. } => Some((token, id, ttl)),
             _ => None,
         };
         match (&frame.body, of.filter(|_| proved)) {

@@ -82,6 +82,15 @@ pub struct Letters {
 }
 
 impl Letters {
+    /// Their writer's device has saved them.
+    pub fn are_safe(&mut self, ids: &[MessageId]) {
+        for id in ids {
+            if let Some(letter) = self.all.get_mut(id) {
+                letter.is_safe = true;
+            }
+        }
+    }
+
     /// The two part: what is under way between them may arrive or not.
     pub fn part(&mut self, a: usize, b: usize) {
         let between =

@@ -111,7 +111,8 @@ impl Sum {
         let days = counts.box_ms / 86_400_000;
         format!(
             "sim: {} worlds ({} really sealed), {days} box-days ({}.{} box-years), {} envelopes, {} of {} messages read, \
-             {} restarts, {} power cuts, {} refused commits, {} devices killed, {} connections: {}",
+             {} restarts, {} power cuts, {} refused commits, {} compactions, {} times bits flipped, {} devices killed, \
+             {} connections: {}",
             self.worlds,
             self.really_sealed,
             days / 365,
@@ -122,6 +123,8 @@ impl Sum {
             counts.restarts,
             counts.cuts,
             counts.refused_commits,
+            counts.compactions,
+            counts.flips,
             counts.kills,
             counts.connections,
             if self.failed.is_empty() {

@@ -26,8 +26,10 @@ pub struct Started {
     pub clock: BoxClock,
     /// What the log found.
     pub restored: Restored,
-    /// Records that were damaged.
+    /// Windows that were damaged.
     pub damaged: u64,
+    /// Records of the ledger that are lost, as it says.
+    pub ledger_lost: u64,
 }
 
 /// What can be wrong with a disk.
@@ -43,6 +45,15 @@ pub enum DiskTrouble {
     Names(u64),
     /// No space is left.
     Full,
+}
+
+/// What bits flip in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Flips {
+    /// The journals of windows.
+    Windows,
+    /// The ledger's journal.
+    Ledger,
 }
 
 impl Store {
@@ -64,14 +75,15 @@ impl Store {
             clock = Some(started);
             now
         });
-        let Opened { log, ledger, pending, known, lost_windows, .. } = opened.map_err(|error| error.to_string())?;
+        let Opened { log, ledger, pending, known, lost_windows, report, .. } =
+            opened.map_err(|error| error.to_string())?;
         self.log = Some(log);
         let epoch_ended = lost_windows.iter().any(|window| window.is_new);
         let damaged = lost_windows.len() as u64;
         let lost_windows = lost_windows.iter().map(|window| (window.number, window.opened_unix_ms / 1000)).collect();
         let restored = Restored { ledger, pending, known, lost_windows, epoch_ended };
         let clock = clock.ok_or_else(|| "the log asked for no time".to_owned())?;
-        Ok(Started { clock, restored, damaged })
+        Ok(Started { clock, restored, damaged, ledger_lost: report.ledger_lost })
     }
 
     /// The open log.
@@ -121,13 +133,16 @@ impl Store {
         self.disk.heal();
     }
 
-    /// Bits flip in the journals of windows; how many did.
+    /// Bits flip in journals; how many did.
     ///
     /// # Errors
     /// A file that was there is not.
-    pub fn flip(&mut self, bits: u32) -> io::Result<u32> {
-        let windows = Path::new(DATA).join("log/windows");
-        let is_journal = |path: &Path| path.starts_with(&windows) && path.ends_with("journal");
+    pub fn flip(&mut self, bits: u32, of: Flips) -> io::Result<u32> {
+        let folder = Path::new(DATA).join(match of {
+            Flips::Windows => "log/windows",
+            Flips::Ledger => "log/ledger",
+        });
+        let is_journal = |path: &Path| path.starts_with(&folder) && path.ends_with("journal");
         let journals: Vec<(PathBuf, u64)> =
             self.disk.files().into_iter().filter(|(path, bytes)| is_journal(path) && *bytes > 0).collect();
         let mut flipped = 0;

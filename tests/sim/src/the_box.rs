@@ -157,6 +157,7 @@ impl SimBox {
             known: started.restored.known.iter().map(|known| known.id).collect(),
             lost_windows: started.restored.lost_windows.clone(),
             damaged: started.damaged,
+            ledger_lost: started.ledger_lost,
             tokens: started.restored.ledger.iter().filter_map(token_of).collect(),
         };
         let seed = self.chance.bytes();
@@ -306,11 +307,10 @@ impl SimBox {
         self.wall.off_ms = self.wall.off_ms.saturating_add(by_ms);
     }
 
-    /// The keeper compacts.
-    pub fn compact(&mut self, true_ms: u64) {
-        if let Some(now) = self.now(true_ms) {
-            let _ = self.store.log().map(|log| log.compact(now));
-        }
+    /// The keeper compacts; whether that went well.
+    pub fn compact(&mut self, true_ms: u64) -> bool {
+        let Some(now) = self.now(true_ms) else { return false };
+        self.store.log().is_some_and(|log| log.compact(now).is_ok())
     }
 
     /// Reads a body back.
@@ -335,10 +335,12 @@ pub struct Handed {
     pub known: BTreeSet<EnvelopeId>,
     /// Windows that are lost.
     pub lost_windows: Vec<(u32, u64)>,
-    /// Tokens that the ledger knows.
-    pub tokens: BTreeSet<TokenHash>,
     /// Of them, those of which something is there still.
     pub damaged: u64,
+    /// Tokens that the ledger knows.
+    pub tokens: BTreeSet<TokenHash>,
+    /// Records of it that are lost, as it says.
+    pub ledger_lost: u64,
 }
 
 fn token_of(event: &LedgerEvent) -> Option<TokenHash> {

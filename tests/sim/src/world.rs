@@ -149,6 +149,10 @@ pub struct Counts {
     pub cuts: u64,
     /// Commits that the disk refused.
     pub refused_commits: u64,
+    /// Compactions that the keeper asked for and got; the box compacts by itself every six hours besides.
+    pub compactions: u64,
+    /// Times that bits flipped.
+    pub flips: u64,
     /// Devices killed.
     pub kills: u64,
     /// Connections.
@@ -166,6 +170,8 @@ impl std::ops::AddAssign for Counts {
         self.restarts += other.restarts;
         self.cuts += other.cuts;
         self.refused_commits += other.refused_commits;
+        self.compactions += other.compactions;
+        self.flips += other.flips;
         self.kills += other.kills;
         self.connections += other.connections;
         self.events += other.events;
@@ -186,6 +192,10 @@ pub struct World {
     pub(crate) box_was_cut: Vec<bool>,
     /// Bits were flipped on a disk: what cannot be read need not be.
     pub(crate) disk_is_damaged: Vec<bool>,
+    /// Bits were flipped in the ledger: it is whole after the next start, or says how much is lost.
+    pub(crate) ledger_is_damaged: Vec<bool>,
+    /// A box said that its ledger lost something: who is a member there, nobody knows. Nothing is left to watch.
+    pub(crate) has_ended: bool,
     /// Reads failed on some disk: what could not be read is given up.
     pub(crate) reads_failed: bool,
     /// Per box: it is about to stop, for so long, and its clock is this one then.
@@ -276,6 +286,8 @@ impl World {
             box_wakes: vec![(0, None); boxes.len()],
             box_was_cut: vec![false; boxes.len()],
             disk_is_damaged: vec![false; boxes.len()],
+            ledger_is_damaged: vec![false; boxes.len()],
+            has_ended: false,
             reads_failed: false,
             power_goes: vec![None; boxes.len()],
             beat_due_ms: vec![0; boxes.len()],
@@ -315,7 +327,7 @@ impl World {
     /// Lets everything happen that is due until then.
     pub(crate) fn pass_until(&mut self, end_ms: u64) {
         while self.step_before(end_ms) {}
-        if self.wrong.is_none() {
+        if !self.is_over() {
             self.now_ms = self.now_ms.max(end_ms);
         }
     }
@@ -364,7 +376,7 @@ impl World {
         if self.wrong.is_none() {
             self.wrong = self.books.iter_mut().find_map(|books| books.wrong.take());
         }
-        self.wrong.is_some() || self.is_unfinished
+        self.wrong.is_some() || self.is_unfinished || self.has_ended
     }
 
     pub(crate) fn must(&mut self, holds: bool, rule: &'static str, what: impl FnOnce() -> String) {

@@ -81,13 +81,13 @@ impl Books {
         self.must(is_new, "an envelope is taken once", || {
             format!("envelope {id} is taken a second time before its deadline")
         });
-        let whose = Envelope::new(body.clone()).map(|envelope| envelope.id_in(mailbox)).ok();
-        self.must(whose == Some(*id), "an envelope's id is that of its bytes", || {
-            format!("envelope {id} has other bytes")
-        });
-        let Some((token, ttl)) = self.hearing.take() else {
+        let Some((token, submitted, ttl)) = self.hearing.take() else {
             return self.must(false, "what is kept was submitted", || format!("envelope {id} was submitted by nobody"));
         };
+        // Of another mailbox it is another id; the bytes themselves are looked at again when they are pushed.
+        self.must(submitted == *id, "an envelope's id is that of its bytes", || {
+            format!("envelope {id} has other bytes")
+        });
         let longest = ttl.min(self.config.ttl_max());
         let in_time = deadline <= now.plus(longest) && deadline.plus(Duration::from_secs(1)) > now.plus(longest);
         self.must(in_time, "a deadline is what the sender asked for, at most", || {
@@ -107,6 +107,7 @@ impl Books {
             stage: Stage::Asked,
             place: None,
             answered: false,
+            is_marked: false,
         };
         self.adds(*id, kept);
         if let Some(token) = self.tokens.get_mut(&token) {
@@ -151,6 +152,9 @@ impl Books {
     pub fn durable(&mut self, batch: &[Append], places: &[Place], true_ms: u64) {
         let mut places = places.iter();
         for append in batch {
+            if let Append::Acknowledge { place } = append {
+                self.is_marked(place);
+            }
             let Append::Accept { id, .. } = append else { continue };
             let place = places.next().copied();
             self.must(place.is_some(), "a commit tells where everything lies", || {
@@ -174,6 +178,18 @@ impl Books {
             if let Append::Accept { id, .. } = append {
                 self.never_was(id);
             }
+        }
+        // Nothing is taken for written that the disk refused: also what went before it, and was not waited for.
+        for kept in self.kept.values_mut() {
+            kept.is_marked = false;
+        }
+    }
+
+    /// The log has written down that its owner has it.
+    fn is_marked(&mut self, place: &Place) {
+        let id = self.by_place.get(&(place.window, place.sequence));
+        if let Some(kept) = id.and_then(|id| self.kept.get_mut(id)) {
+            kept.is_marked = true;
         }
     }
 
@@ -259,12 +275,12 @@ impl Books {
                     });
                 }
                 (Stage::Acknowledged, Some(_)) => {
-                    // Acknowledgements are not synced by themselves: one may be lost with the power.
-                    self.must(was_cut, "what was acknowledged is not pushed again", || {
+                    // Acknowledgements are not synced by themselves: one may be lost with the power, or refused.
+                    self.must(was_cut || !kept.is_marked, "what was acknowledged is not pushed again", || {
                         format!("envelope {id} is pending again")
                     });
                     self.kept.remove(&id);
-                    self.adds(id, Kept { stage: Stage::Kept, ..kept });
+                    self.adds(id, Kept { stage: Stage::Kept, is_marked: false, ..kept });
                 }
                 (Stage::Asked | Stage::Kept, Some(pending)) => {
                     let fits = pending.mailbox == kept.mailbox && pending.deadline == kept.deadline;

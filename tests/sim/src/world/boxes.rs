@@ -41,6 +41,15 @@ impl World {
                 "a disk that is well loses nothing",
                 || format!("box {the_box} calls {} windows damaged", handed.damaged),
             );
+            let hurt = std::mem::take(&mut self.ledger_is_damaged[the_box]);
+            self.must(hurt || handed.ledger_lost == 0, "a disk that is well loses nothing", || {
+                format!("box {the_box} calls {} records of its ledger lost", handed.ledger_lost)
+            });
+            if handed.ledger_lost > 0 {
+                self.tell(|_| format!("box {the_box} says that {} records of its ledger are lost", handed.ledger_lost));
+                self.has_ended = true;
+                return;
+            }
             self.books[the_box].started(now.box_time, &handed, was_cut);
         }
         self.carry_out(the_box, now, effects);

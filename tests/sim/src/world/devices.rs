@@ -34,10 +34,14 @@ pub(crate) struct Device {
     kill_after: Option<u32>,
     /// It was killed since: what it told before may be told again.
     pub(crate) was_killed: bool,
+    /// A session of it was renewed: what could not be opened is asked for, and comes again.
+    has_renewed: bool,
     unreachable_until_ms: u64,
     push_due: bool,
     /// Messages that it is about to mark as read.
     reading: Vec<MessageId>,
+    /// Messages that were written on it and are not saved yet.
+    pub(crate) writing: Vec<MessageId>,
 }
 
 impl World {
@@ -60,9 +64,11 @@ impl World {
             eager: false,
             kill_after: None,
             was_killed: false,
+            has_renewed: false,
             unreachable_until_ms: 0,
             push_due: false,
             reading: Vec::new(),
+            writing: Vec::new(),
         });
         number
     }
@@ -164,15 +170,13 @@ impl World {
     fn saves(&mut self, device: usize) {
         let at = &mut self.devices[device];
         if at.eager {
-            at.saved = at.client.save().to_vec();
+            at.saves();
         }
-        let read = std::mem::take(&mut at.reading);
+        let (read, written) = (std::mem::take(&mut at.reading), std::mem::take(&mut at.writing));
         for id in read {
             self.was_read(device, &id);
         }
-        for letter in self.letters.all.values_mut().filter(|letter| letter.device == device && !letter.is_safe) {
-            letter.is_safe = true;
-        }
+        self.letters.are_safe(&written);
     }
 
     fn wants_wake(&mut self, device: usize, at_unix_ms: u64) {
@@ -248,6 +252,7 @@ impl World {
     fn noticed(&mut self, device: usize, notice: &Notice) {
         match notice {
             Notice::Delivered { message, .. } => self.confirmed(device, message),
+            Notice::SessionRenewed { .. } => self.devices[device].has_renewed = true,
             Notice::Kept { message, until_ms, .. } => self.kept(device, message, *until_ms),
             Notice::BoxForgot { .. } => {
                 self.letters
@@ -284,10 +289,12 @@ impl World {
         let for_ms = until_unix_ms.saturating_sub(self.unix(device));
         let Some(letter) = self.letters.all.get(id) else { return };
         let (number, to, before_ms) = (letter.number, letter.to, letter.kept_until_ms);
-        let readers = self.plan.members.get(to).map_or(0, |member| member.devices.len());
-        // After a kill, and for several devices, the same may be told again.
-        let excused = readers != 1
-            || self.devices[device].was_killed
+        let readers = self.plan.members.get(to).map(|member| member.devices.clone()).unwrap_or_default();
+        // After a kill, for several devices, and where a reader could not open it, the same may be told again.
+        let shaken = |device: usize| self.devices[device].was_killed || self.devices[device].has_renewed;
+        let excused = readers.len() != 1
+            || shaken(device)
+            || readers.iter().any(|&reader| shaken(reader))
             || self.disk_is_damaged.contains(&true)
             || self.reads_failed;
         self.must(excused || before_ms <= now_ms + 2_000, "what a box still holds is not sent again", || {
@@ -397,7 +404,7 @@ impl World {
         let at = &mut self.devices[device];
         if !killed || !at.eager {
             // A program that was not to be killed saves late: as if it had said so all the time.
-            at.saved = at.client.save().to_vec();
+            at.saves();
         }
         let had_saved = !killed || !at.eager;
         at.was_killed |= killed;
@@ -406,7 +413,7 @@ impl World {
         at.leaving = false;
         at.kill_after = None;
         at.wake_version += 1;
-        let read = std::mem::take(&mut at.reading);
+        let (read, written) = (std::mem::take(&mut at.reading), std::mem::take(&mut at.writing));
         let wires = std::mem::take(&mut at.wires);
         for number in wires.into_values() {
             self.client_hangs_up(number);
@@ -414,11 +421,12 @@ impl World {
         if had_saved {
             read.iter().for_each(|id| self.was_read(device, id));
         }
-        // What was not saved was never written.
-        for letter in self.letters.all.values_mut().filter(|letter| letter.device == device) {
-            letter.is_safe |= had_saved;
+        if had_saved {
+            self.letters.are_safe(&written);
+        } else {
+            // What was not saved was never written.
+            written.iter().for_each(|id| drop(self.letters.all.remove(id)));
         }
-        self.letters.all.retain(|_, letter| letter.is_safe || letter.device != device);
         self.trace("ends", &[device as u64, u64::from(killed)]);
         self.tell(|_| format!("device {device} {}", if killed { "is killed" } else { "leaves" }));
     }
@@ -464,6 +472,11 @@ impl World {
 }
 
 impl Device {
+    fn saves(&mut self) {
+        // Taken out, so that nobody wipes what holds no secret: wiping is slow.
+        self.saved = std::mem::take(&mut *self.client.save());
+    }
+
     /// It leaves when its minute is over, unless somebody comes.
     const fn sleeps_again(&mut self) {
         self.leaving = true;

@@ -12,7 +12,7 @@ use hob_relay::{ConnId, Input};
 
 use crate::letters::Letter;
 use crate::plan::{How, Wall, What};
-use crate::store::DiskTrouble;
+use crate::store::{DiskTrouble, Flips};
 use crate::world::prologue::name_of;
 use crate::world::{Event, World};
 
@@ -38,14 +38,16 @@ impl World {
                 self.restarts(the_box, clean, off_ms, wall, in_operation);
             }
             What::WallJumps { the_box, by_ms } => self.boxes[the_box].jump(by_ms),
-            What::Compacts { the_box } => self.boxes[the_box].compact(self.now_ms),
+            What::Compacts { the_box } => {
+                self.counts.compactions += u64::from(self.boxes[the_box].compact(self.now_ms));
+            }
             What::DiskFails { the_box, trouble } => {
                 self.tell(|_| format!("the disk of box {the_box} fails: {trouble:?}"));
                 self.reads_failed |= matches!(trouble, DiskTrouble::Reads(_));
                 self.boxes[the_box].store.trouble(trouble);
             }
             What::DiskHeals { the_box } => self.boxes[the_box].store.heal(),
-            What::BitsFlip { the_box, bits } => self.bits_flip(the_box, bits),
+            What::BitsFlip { the_box, bits, of } => self.bits_flip(the_box, bits, of),
             What::Dropped { device } => {
                 self.tell(|_| format!("the connections of device {device} are cut"));
                 for conn in self.conns_of(device) {
@@ -128,6 +130,7 @@ impl World {
             format!("member {member} writes message {number} to member {to} on device {device}, {how:?}, {bytes} bytes")
         });
         self.letters.all.insert(done.value, letter);
+        self.devices[device].writing.push(done.value);
         self.follow(device, done.outputs);
     }
 
@@ -170,10 +173,14 @@ impl World {
     }
 
     /// Bits flip in what a box keeps: it may lose that, and says so.
-    fn bits_flip(&mut self, the_box: usize, bits: u32) {
-        if self.boxes[the_box].store.flip(bits).is_ok_and(|flipped| flipped > 0) {
-            self.tell(|_| format!("{bits} bits flip on the disk of box {the_box}"));
-            self.disk_is_damaged[the_box] = true;
+    fn bits_flip(&mut self, the_box: usize, bits: u32, of: Flips) {
+        if self.boxes[the_box].store.flip(bits, of).is_ok_and(|flipped| flipped > 0) {
+            self.tell(|_| format!("{bits} bits flip on the disk of box {the_box}: {of:?}"));
+            self.counts.flips += 1;
+            match of {
+                Flips::Windows => self.disk_is_damaged[the_box] = true,
+                Flips::Ledger => self.ledger_is_damaged[the_box] = true,
+            }
         }
     }
 
