@@ -128,7 +128,9 @@ impl Rate {
             *self = Self { since: now, last: now, count: 0 };
         }
         self.count += 1;
-        self.last = now;
+        // Answers come later than what they answer, and not always in its order.
+        self.since = self.since.min(now);
+        self.last = self.last.max(now);
         let gained = u64::try_from(now.since(self.since).as_millis()).unwrap_or(u64::MAX) * per_hour / 3_600_000;
         self.count <= burst + gained + 1
     }

@@ -188,6 +188,8 @@ pub struct World {
     pub(crate) books: Vec<Books>,
     /// Per box: the newest wish to be woken.
     pub(crate) box_wakes: Vec<(u64, Option<u64>)>,
+    /// Per box: in which second it was woken last, and how often in it.
+    pub(crate) box_woken: Vec<(u64, u32)>,
     /// Per box: its last stop was a power cut.
     pub(crate) box_was_cut: Vec<bool>,
     /// Bits were flipped on a disk: what cannot be read need not be.
@@ -284,6 +286,7 @@ impl World {
             order: 0,
             queue: BinaryHeap::new(),
             box_wakes: vec![(0, None); boxes.len()],
+            box_woken: vec![(0, 0); boxes.len()],
             box_was_cut: vec![false; boxes.len()],
             disk_is_damaged: vec![false; boxes.len()],
             ledger_is_damaged: vec![false; boxes.len()],

@@ -66,13 +66,13 @@ impl Books {
                 if !online_only {
                     self.accepted_is_true(now, &id, *duplicate, at, most);
                 }
-                self.rate(now, &token, burst, per_hour);
+                self.rate(at, &token, burst, per_hour);
             }
             ServerBody::Error { code, .. } => match Code::from_number(*code) {
                 Some(Code::NoSuchToken) => self.check_refusal(&token),
                 Some(Code::MailboxFull) => {
                     self.check_fullness(&token);
-                    self.rate(now, &token, burst, per_hour);
+                    self.rate(at, &token, burst, per_hour);
                 }
                 Some(Code::CannotStore | Code::TooFast | Code::Restarting) => {}
                 Some(Code::TtlTooShort) => {

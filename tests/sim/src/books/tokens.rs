@@ -70,8 +70,9 @@ impl Books {
         });
     }
 
-    pub(super) fn rate(&mut self, now: BoxTime, token: &TokenHash, burst: u64, per_hour: u64) {
-        let fits = self.tokens.get_mut(token).is_none_or(|token| token.submits.note(now, burst, per_hour));
+    /// A submit that was asked for then was taken.
+    pub(super) fn rate(&mut self, at: BoxTime, token: &TokenHash, burst: u64, per_hour: u64) {
+        let fits = self.tokens.get_mut(token).is_none_or(|token| token.submits.note(at, burst, per_hour));
         self.must(fits, "a token is no faster than it may be", || "a token's submits were taken faster".to_owned());
     }
 

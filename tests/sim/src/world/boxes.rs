@@ -20,6 +20,9 @@ const UNCONFIRMED_MS: u64 = 15 * 60_000 + 2 * BEAT_MS;
 /// Windows that may be there at once: six hours of them, the open one and one that is due.
 const WINDOWS_MAX: usize = 14;
 
+/// Wake-ups of a box in a second: more are for something that is due and does not get done.
+const WAKES_MAX: u32 = 200;
+
 impl World {
     /// A box comes up.
     pub(crate) fn box_starts(&mut self, the_box: usize, wall: Wall) {
@@ -180,6 +183,12 @@ impl World {
     pub(crate) fn box_is_woken(&mut self, the_box: usize, version: u64) {
         if self.box_wakes[the_box].0 == version {
             self.box_wakes[the_box].1 = None;
+            let (second, times) = self.box_woken[the_box];
+            let times = if second == self.now_ms / 1000 { times + 1 } else { 1 };
+            self.box_woken[the_box] = (self.now_ms / 1000, times);
+            self.must(times <= WAKES_MAX, "a box does what it is woken for", || {
+                format!("box {the_box} is woken {times} times in a second")
+            });
             self.box_input(the_box, Input::Timeout);
         }
     }

@@ -1,7 +1,8 @@
 //! How a world ends: faults end, everybody comes, everything pending arrives, and the sums are made.
 
-use hob_client::MessageStatus;
+use hob_client::{MessageId, MessageStatus};
 
+use crate::letters::Letter;
 use crate::plan::{DAY, HOUR, MINUTE, Wall};
 use crate::world::World;
 
@@ -45,8 +46,13 @@ impl World {
 
     /// Whether everything that must arrive has, and nobody waits for a receipt.
     fn all_is_well(&mut self, devices: &[usize]) -> bool {
-        let missing = self.letters.all.values().any(|letter| letter.must_arrive() && self.is_missing(letter).is_some());
-        if missing {
+        let is_under_way = |(id, letter): (&MessageId, &Letter)| {
+            let is_old = letter.sent_ms + SENT_AGAIN_MS < self.now_ms;
+            let status = self.devices[letter.device].client.status_of(id);
+            let is_confirmed = is_old || matches!(status, Some(MessageStatus::Delivered));
+            letter.must_arrive() && (self.is_missing(letter).is_some() || !is_confirmed)
+        };
+        if self.letters.all.iter().any(is_under_way) {
             return false;
         }
         devices.iter().all(|&device| {
@@ -57,7 +63,7 @@ impl World {
     }
 
     /// A device of its reader that has not got a message.
-    fn is_missing(&self, letter: &crate::letters::Letter) -> Option<usize> {
+    fn is_missing(&self, letter: &Letter) -> Option<usize> {
         let readers = self.plan.members.get(letter.to)?;
         readers.devices.iter().copied().find(|device| !letter.read.contains_key(device))
     }
