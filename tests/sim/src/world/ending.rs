@@ -33,6 +33,9 @@ impl World {
         while self.now_ms < end_ms && !self.is_over() && !self.all_is_well(&devices) {
             self.pass_until(self.now_ms + 2 * MINUTE);
         }
+        if self.is_over() {
+            return;
+        }
         self.check_letters();
         if self.is_over() {
             return;
