@@ -170,3 +170,33 @@ fn rows(ui: &Ui<'_>, chart: &Chart, figures: &[Figure]) -> Vec<Row> {
     let quiet = |step: &Step| figures.iter().all(|figure| figure.of(step) == 0);
     chart.steps.iter().enumerate().rev().filter(|(_, step)| !quiet(step)).map(row).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chrome::Chrome;
+
+    #[test]
+    fn the_scale_ends_at_a_round_number_above_the_peak() {
+        assert_eq!([0, 2, 3, 5, 11, 57, 100, 101].map(round_up), [2, 2, 4, 10, 20, 100, 100, 200]);
+        assert!(round_up(u64::MAX) == u64::MAX, "the largest peak ends the search, too");
+    }
+
+    #[test]
+    fn what_happened_once_in_a_busy_day_is_seen() {
+        let chart = Chart {
+            from_unix_s: 0,
+            step_s: 60,
+            steps: vec![Step { accepted: 1_000_000, ..Step::default() }, Step { accepted: 1, ..Step::default() }],
+        };
+        assert_eq!(bars(&chart, &[Figure::Accepted], 1_000_000).to_string().matches("v-1.0h").count(), 1);
+    }
+
+    #[test]
+    fn a_quiet_time_is_said_in_words_instead_of_drawn() {
+        let chrome = Chrome::default();
+        let quiet = Chart { from_unix_s: 0, step_s: 60, steps: vec![Step::default(); 60] };
+        let html = draw(&Ui::new(&chrome), "hour", "chart-hour", &quiet, &[Figure::Accepted]).to_string();
+        assert!(html.contains("Nothing passed through the box") && !html.contains("<svg"), "{html}");
+    }
+}

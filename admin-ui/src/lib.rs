@@ -17,8 +17,9 @@
 //! - [`form`]: what was typed and what is wrong with it.
 //! - [`chart`]: figures over time, drawn as SVG with a table behind.
 //! - [`live`]: what the stream of live figures sends.
-//! - [`assets`]: stylesheet, script and icon, under names that change with their bytes.
-//! - `texts`: the message catalogues; `ui`: texts, times, sizes and names as the templates ask for them; `icons`, `qr`.
+//! - [`mod@assets`]: stylesheet, script and icon, under names that change with their bytes.
+//! - `texts`: the message catalogues, a folder of files a language; `notice`: what just happened, told;
+//!   `plain`: names that deceive nobody; `ui`: texts, times, sizes and names as the templates ask for them; `icons`, `qr`.
 //!
 //! Templates lie in `templates/`, texts in `locales/`. A text is never written into a template: a test renders every
 //! page in a made-up language and finds what is left in English.
@@ -29,6 +30,7 @@ pub mod form;
 mod icons;
 pub mod live;
 mod markup;
+mod notice;
 mod plain;
 mod qr;
 mod texts;

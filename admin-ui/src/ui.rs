@@ -6,9 +6,10 @@ use fluent_bundle::{FluentArgs, FluentValue};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use crate::chrome::{Chrome, Here, Language, Notice, Role};
+use crate::chrome::{Chrome, Here, Language, Role};
 use crate::form::Field;
 use crate::markup::{Markup, escape};
+use crate::notice::{Told, told};
 use crate::texts::{Texts, texts};
 use crate::{assets, icons};
 
@@ -101,7 +102,10 @@ impl<'a> Ui<'a> {
     fn fill(&self, value: impl Fill) -> FluentValue<'static> {
         match (value.filled(), self.chrome.language) {
             // What is filled in is fenced, so that the test can tell it from what should have been translated.
-            (FluentValue::String(text), Language::Pseudo) => FluentValue::from(format!("\u{2068}{text}\u{2069}")),
+            (FluentValue::String(text), Language::Pseudo) => {
+                let text = text.replace("\\u{2068}", "\u{2068}").replace("\\u{2069}", "\u{2069}");
+                FluentValue::from(format!("\u{2068}{text}\u{2069}"))
+            }
             (value, _) => value,
         }
     }
@@ -246,14 +250,14 @@ impl<'a> Ui<'a> {
     pub(crate) fn bytes(&self, bytes: &u64) -> String {
         const UNITS: [&str; 5] = ["size-b", "size-kib", "size-mib", "size-gib", "size-tib"];
         let mut unit = 0;
-        let mut tenths = bytes.saturating_mul(10);
+        let mut tenths = u128::from(*bytes) * 10;
         while tenths >= 10_240 && unit + 1 < UNITS.len() {
             tenths /= 1024;
             unit += 1;
         }
         let key = UNITS.get(unit).copied().unwrap_or("size-b");
         if tenths >= 1000 || tenths.is_multiple_of(10) {
-            return self.t1(key, "n", tenths / 10);
+            return self.t1(key, "n", u64::try_from(tenths / 10).unwrap_or(u64::MAX));
         }
         self.t1(key, "n", format!("{}.{}", tenths / 10, tenths % 10))
     }
@@ -367,12 +371,6 @@ pub(crate) struct Entry {
     pub(crate) counts: String,
 }
 
-/// A notice as it is told.
-pub(crate) struct Told {
-    pub(crate) failed: bool,
-    pub(crate) text: String,
-}
-
 #[derive(Template)]
 #[template(path = "summary.html")]
 struct Summary<'a> {
@@ -380,41 +378,74 @@ struct Summary<'a> {
     wrong: Vec<(String, String)>,
 }
 
-fn told(ui: &Ui<'_>, notice: &Notice) -> Told {
-    let good = |text: String| Told { failed: false, text };
-    let bad = |text: String| Told { failed: true, text };
-    match notice {
-        Notice::StaleForm => bad(ui.t("notice-stale-form")),
-        Notice::ChangedMeanwhile { by: None } => bad(ui.t("notice-changed-meanwhile")),
-        Notice::ChangedMeanwhile { by: Some(by) } => bad(ui.t1("notice-changed-meanwhile-by", "name", by)),
-        Notice::AlreadyDone => good(ui.t("notice-already-done")),
-        Notice::SignedOut => good(ui.t("notice-signed-out")),
-        Notice::SessionEnded => bad(ui.t("notice-session-ended")),
-        Notice::SetUp => good(ui.t("notice-set-up")),
-        Notice::MemberRemoved { label } => good(ui.t1("notice-member-removed", "name", label)),
-        Notice::MemberSuspended { label } => good(ui.t1("notice-member-suspended", "name", label)),
-        Notice::MemberResumed { label } => good(ui.t1("notice-member-resumed", "name", label)),
-        Notice::DeviceRevoked => good(ui.t("notice-device-revoked")),
-        Notice::Invited { count } => good(ui.t1("notice-invited", "count", *count)),
-        Notice::Withdrawn => good(ui.t("notice-withdrawn")),
-        Notice::Compacted { records_before, records_after } => {
-            good(ui.t2("notice-compacted", "before", *records_before, "after", *records_after))
-        }
-        Notice::Verifying => good(ui.t("notice-verifying")),
-        Notice::Saved => good(ui.t("notice-saved")),
-        Notice::SavedForNextStart => good(ui.t("notice-saved-for-next-start")),
-        Notice::PasswordChanged => good(ui.t("notice-password-changed")),
-        Notice::TotpOn => good(ui.t("notice-totp-on")),
-        Notice::TotpOff => good(ui.t("notice-totp-off")),
-        Notice::SessionRevoked => good(ui.t("notice-session-revoked")),
-        Notice::OtherSessionsRevoked => good(ui.t("notice-other-sessions-revoked")),
-        Notice::KeeperAdded { name } => good(ui.t1("notice-keeper-added", "name", name)),
-        Notice::KeeperChanged { name } => good(ui.t1("notice-keeper-changed", "name", name)),
-        Notice::KeeperRemoved { name } => good(ui.t1("notice-keeper-removed", "name", name)),
-        Notice::TokenRevoked => good(ui.t("notice-token-revoked")),
-        Notice::ReportDismissed => good(ui.t("notice-report-dismissed")),
-        Notice::ReportActedOn => good(ui.t("notice-report-acted-on")),
-        Notice::CertificateTaken => good(ui.t("notice-certificate-taken")),
-        Notice::Other { failed, text } => Told { failed: *failed, text: ui.t1("as-it-is", "text", text) },
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// 21 November 2026, 13:05:09 UTC.
+    const NOW: u64 = 1_795_266_309;
+
+    fn chrome() -> Chrome {
+        let zone = TimeZone::posix("CET-1CEST,M3.5.0,M10.5.0/3").unwrap();
+        Chrome { zone, now_unix_s: NOW, ..Chrome::default() }
+    }
+
+    #[test]
+    fn sizes_are_told_in_the_largest_unit_that_leaves_one() {
+        let chrome = chrome();
+        let ui = Ui::new(&chrome);
+        let told = [0, 1023, 1024, 1536, 102_400, 5_373_952, 32 << 30, u64::MAX].map(|bytes| ui.bytes(&bytes));
+        let expected =
+            ["0 B", "1,023 B", "1 KiB", "1.5 KiB", "100 KiB", "5.1 MiB", "32 GiB", "16,777,215 TiB"].map(str::to_owned);
+        assert_eq!(told, expected);
+    }
+
+    #[test]
+    fn durations_are_told_in_their_two_largest_units() {
+        let chrome = chrome();
+        let ui = Ui::new(&chrome);
+        let told = [0, 59, 60, 61, 3600, 7500, 86_400 + 59, 1_055_000].map(|seconds: u64| ui.duration(seconds));
+        let expected = ["0 s", "59 s", "1 min", "1 min 1 s", "1 h", "2 h 5 min", "1 d", "12 d 5 h"];
+        assert_eq!(
+            told,
+            expected.map(|text| text
+                .replace(" min 1", " min\u{a0}1")
+                .replace("h 5", "h\u{a0}5")
+                .replace("d 5", "d\u{a0}5"))
+        );
+    }
+
+    #[test]
+    fn times_are_told_in_the_keepers_zone_with_the_exact_one_beside() {
+        let chrome = chrome();
+        let told = Ui::new(&chrome).time(&NOW).to_string();
+        assert_eq!(
+            told,
+            "<time datetime=\"2026-11-21T13:05:09Z\" title=\"2026-11-21 14:05:09 +01:00\">21 Nov 2026, 14:05</time>"
+        );
+    }
+
+    #[test]
+    fn the_day_when_somebody_was_last_seen_tells_no_hour() {
+        let chrome = chrome();
+        let ui = Ui::new(&chrome);
+        let told = [NOW, NOW - 86_400, NOW - 3 * 86_400].map(|unix_s| ui.day(&unix_s).to_string());
+        let expected = [("2026-11-21", "today"), ("2026-11-20", "yesterday"), ("2026-11-18", "18 Nov 2026")];
+        assert_eq!(told, expected.map(|(date, text)| format!("<time datetime=\"{date}\">{text}</time>")));
+    }
+
+    #[test]
+    fn a_box_without_a_clock_tells_no_time() {
+        let chrome = Chrome::default();
+        let ui = Ui::new(&chrome);
+        let told = [ui.time(&0), ui.day(&0), ui.clock(&0), ui.time(&u64::MAX)].map(|time| time.to_string());
+        assert!(told.iter().all(|told| told == "unknown (the box has no clock)"), "{told:?}");
+    }
+
+    #[test]
+    fn a_name_from_right_to_left_does_not_turn_its_sentence_around() {
+        let chrome = chrome();
+        let told = Ui::new(&chrome).t1("notice-member-removed", "name", "שלום");
+        assert!(told.starts_with("\u{2068}שלום\u{2069} was removed"), "{told}");
     }
 }

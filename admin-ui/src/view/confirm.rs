@@ -243,3 +243,15 @@ impl Page for Confirm {
 }
 
 page!(Confirm, "confirm.html");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_confirmed_as_it_is_or_as_it_is_shown() {
+        assert!(Confirm::is_name(" Bob ", "Bob"));
+        assert!(Confirm::is_name("gnp.\\u{202e}exe", "gnp.\u{202e}exe"), "nobody can type the character itself");
+        assert!(!Confirm::is_name("bbo", "Bob") && !Confirm::is_name("", ""), "an empty name is confirmed by nothing");
+    }
+}

@@ -92,7 +92,7 @@ fn traffic(make: &Make, add: &mut impl FnMut(&'static str, String)) {
         online_only: 4_312,
         duplicates: 17,
         since_unix_s: NOW - 3 * DAY,
-        refusals: vec![refused("no_such_token", 31), refused("mailbox_full", 2)],
+        refusals: vec![refused("NoSuchToken", 31), refused("MailboxFull", 2)],
         owners: 9,
         senders: 4,
         quotas: vec![
