@@ -50,7 +50,7 @@ use hob_relay::event::{Append, Place};
 
 pub use disk::{DiskLog, Opened, Options};
 pub use error::{BodyError, LogError, OpenError, Trouble};
-pub use look::{Look, check_data_format, look};
+pub use look::{Look, check_data_format, look, verify_running};
 pub use memory::MemoryLog;
 pub use recovery::{LostWindow, RecoveryReport};
 pub use verify::{LogVerdict, verify, verify_on};

@@ -48,6 +48,34 @@ pub fn look(data_folder: &Path) -> Result<Look, OpenError> {
     })
 }
 
+/// Checks every record of a box that runs in this process, changing nothing. The box goes on meanwhile: a window that is
+/// destroyed, or a generation that is replaced, while it is read looks like damage, so what is damaged is read once more.
+///
+/// # Errors
+/// [`OpenError::Unreadable`] without the keys, and what the disk says.
+pub fn verify_running(data_folder: &Path) -> Result<Vec<LogVerdict>, OpenError> {
+    let read = || {
+        let files = ReadOnly(RealFiles);
+        let folders = Folders::new(data_folder);
+        let box_key = BoxKey::load(&files, &folders.keys, false)?;
+        verdicts(&files, &folders, &box_key, Depth::Bodies)
+    };
+    let mut found = read()?;
+    if found.iter().any(LogVerdict::is_damaged) {
+        let again = read()?;
+        for verdict in &mut found {
+            if verdict.is_damaged() {
+                match again.iter().find(|other| other.log == verdict.log) {
+                    Some(other) => other.clone_into(verdict),
+                    // It is gone by now, as it should be.
+                    None => verdict.damaged = 0,
+                }
+            }
+        }
+    }
+    Ok(found)
+}
+
 /// The live events of a stopped box's ledger, and its clock. A ledger that is damaged is refused: the next start repairs
 /// it from its copy, and a backup of what is left would hide what is missing.
 pub(crate) fn lasting_ledger(data_folder: &Path) -> Result<(Vec<bytes::Bytes>, Option<Checkpoint>), OpenError> {

@@ -118,6 +118,43 @@ pub fn keep_private(path: &Path) -> Result<(), FolderError> {
     })
 }
 
+/// Destroys everything that a stopped box has: its keys first, overwritten in place, so that a cut in between leaves
+/// ciphertext that nobody can open.
+///
+/// # Errors
+/// [`FolderError::CannotWrite`]: what is left is told by the next start.
+pub fn wipe(data: &Path) -> Result<(), FolderError> {
+    let cannot = |path: &Path| {
+        let path = path.to_owned();
+        move |source| FolderError::CannotWrite { path, source }
+    };
+    let keys = data.join("keys");
+    for name in names(&keys)? {
+        let path = keys.join(name);
+        let overwrite = || -> io::Result<()> {
+            let mut file = fs::OpenOptions::new().write(true).open(&path)?;
+            let mut left = file.metadata()?.len();
+            let zeros = [0; 4096];
+            while left > 0 {
+                let some = zeros.get(..usize::try_from(left).unwrap_or(4096).min(4096)).unwrap_or_default();
+                file.write_all(some)?;
+                left -= some.len() as u64;
+            }
+            file.sync_all()
+        };
+        if fs::symlink_metadata(&path).is_ok_and(|found| found.is_file()) {
+            overwrite().map_err(cannot(&path))?;
+        }
+    }
+    for name in names(data)? {
+        let path = data.join(name);
+        let is_folder = fs::symlink_metadata(&path).is_ok_and(|found| found.is_dir());
+        let removed = if is_folder { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
+        removed.map_err(cannot(&path))?;
+    }
+    sync_folder(data).map_err(cannot(data))
+}
+
 /// Names in a folder, sorted; none if it is not there.
 ///
 /// # Errors

@@ -17,7 +17,6 @@
 
 mod addresses;
 #[expect(clippy::result_large_err, reason = "an early answer is an answer like any other: no handler should unbox it")]
-#[allow(dead_code, reason = "pages that are drawn with the next commit")]
 mod admin;
 mod again;
 mod cli;

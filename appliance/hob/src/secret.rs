@@ -13,7 +13,7 @@ use crate::admin::password::PASSWORD_CHARACTERS_MIN;
 use crate::folder::{self, FolderError};
 
 /// A new passphrase has at least as many characters: Argon2id makes guessing slow, and not a short one good.
-const CHARACTERS_MIN: usize = 10;
+pub const CHARACTERS_MIN: usize = 10;
 
 /// The longest passphrase, in bytes, with what may stand behind it in its file.
 const FILE_BYTES_MAX: u64 = 64 << 10;

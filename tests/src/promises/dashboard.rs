@@ -162,3 +162,265 @@ async fn going_back_after_a_restart_asks_to_sign_in_and_returns() {
     let fields = [("csrf", csrf.as_str()), ("next", "/members?q=bob"), ("password", PASSWORD)];
     assert_eq!(browser.post("/sign-in", &fields).await.leads_to(), "/members?q=bob");
 }
+
+/// Every page that is reached from the navigation and from the settings.
+const PAGES: [&str; 16] = [
+    "/",
+    "/members",
+    "/invitations",
+    "/memory",
+    "/traffic",
+    "/reports",
+    "/network",
+    "/settings",
+    "/audit",
+    "/logs",
+    "/about",
+    "/settings/sessions",
+    "/settings/keepers",
+    "/settings/tokens",
+    "/settings/backup",
+    "/memory/compact",
+];
+
+#[tokio::test]
+async fn every_page_is_there_and_whoever_is_not_signed_in_sees_none() {
+    let (mut hob, mut browser) = house().await;
+    let mut stranger = Browser::of(&hob);
+    for path in PAGES {
+        let shown = browser.get(path).await;
+        assert_eq!(shown.status, 200, "{path}: {}", shown.html());
+        assert!(shown.has("</html>"), "{path}");
+        assert!(stranger.get(path).await.leads_to().starts_with("/sign-in?next="), "{path}");
+    }
+    hob.assert_well();
+}
+
+/// Adds a keeper and signs in as that.
+async fn keeper(owner: &mut Browser, name: &str, role: &str) -> Browser {
+    let fields = [("name", name), ("role", role), ("password", "another good one"), ("again", "another good one")];
+    let added = owner.fill("/settings/keepers", "/settings/keepers", &fields).await;
+    assert_eq!(added.leads_to(), "/settings/keepers");
+    let mut browser = Browser { cookies: Default::default(), ..owner.clone() };
+    assert_eq!(browser.sign_in(name, "another good one").await.leads_to(), "/");
+    browser
+}
+
+#[tokio::test]
+async fn a_refused_action_says_which_role_it_needs_and_a_viewer_changes_nothing() {
+    let (hob, mut owner) = house().await;
+    let (_, _wire, _) = reachable(&hob).await;
+    let id = hob.json(&["members", "--json"])["member"].as_str().unwrap().to_owned();
+    let mut viewer = keeper(&mut owner, "vera", "viewer").await;
+    let mut helper = keeper(&mut owner, "karl", "keeper").await;
+    for path in ["/", "/members", "/memory", "/traffic", "/network", "/settings"] {
+        assert_eq!(viewer.get(path).await.status, 200, "{path}");
+    }
+    for (path, role) in [
+        (format!("/members/{id}/remove"), "keeper"),
+        ("/memory/compact".to_owned(), "keeper"),
+        ("/audit".to_owned(), "keeper"),
+        ("/settings/keepers".to_owned(), "owner"),
+        ("/settings/tokens".to_owned(), "owner"),
+        ("/settings/backup".to_owned(), "owner"),
+        ("/settings/restart".to_owned(), "owner"),
+        ("/settings/reset".to_owned(), "owner"),
+    ] {
+        let shown = viewer.get(&path).await;
+        assert_eq!(shown.status, 403, "{path}");
+        assert!(shown.has(role), "{path} names the role: {}", shown.html());
+        if path != "/audit" {
+            let csrf = viewer.get("/settings/sessions").await.csrf();
+            assert_eq!(viewer.post(&path, &[("csrf", &csrf)]).await.status, 403, "POST {path}");
+        }
+        let as_keeper = if role == "owner" { 403 } else { 200 };
+        assert_eq!(helper.get(&path).await.status, as_keeper, "{path}");
+    }
+    assert_eq!(hob.status("members"), 1);
+}
+
+#[tokio::test]
+async fn an_owner_may_keep_inviting_to_owners() {
+    let (_hob, mut owner) = house().await;
+    let mut helper = keeper(&mut owner, "karl", "keeper").await;
+    assert_eq!(helper.fill("/invitations", "/invitations", &[]).await.status, 303);
+    let mut fields = settings(&mut owner).await;
+    fields.retain(|(name, _)| name != "invite.by");
+    fields.push(("invite.by".to_owned(), "owner".to_owned()));
+    assert_eq!(post(&mut owner, "/settings", &fields).await.leads_to(), "/settings");
+    assert_eq!(helper.post("/invitations", &[]).await.status, 403);
+    assert!(helper.get("/invitations").await.has("/withdraw"), "what is open is still listed");
+}
+
+/// The fields of the settings as the page shows them.
+async fn settings(browser: &mut Browser) -> Vec<(String, String)> {
+    let html = browser.get("/settings").await.html();
+    let form = html.split("action=\"/settings\"").nth(1).unwrap().split("</form>").next().unwrap();
+    let mut fields = Vec::new();
+    for input in form.split("<input").skip(1) {
+        let attribute = |name: &str| {
+            let value = input.split(&format!(" {name}=\"")).nth(1)?;
+            value.split('"').next().map(str::to_owned)
+        };
+        fields.extend(attribute("name").zip(attribute("value")));
+    }
+    for select in form.split("<select").skip(1) {
+        let name = select.split("name=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
+        let chosen = select.split("\" selected").next().unwrap().rsplit('"').next().unwrap().to_owned();
+        fields.push((name, chosen));
+    }
+    fields
+}
+
+async fn post(browser: &mut Browser, path: &str, fields: &[(String, String)]) -> hob_tests::dashboard::Shown {
+    let fields: Vec<(&str, &str)> = fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    browser.post(path, &fields).await
+}
+
+fn set(fields: &mut [(String, String)], name: &str, to: &str) {
+    fields.iter_mut().find(|(field, _)| field == name).unwrap_or_else(|| panic!("no field {name}")).1 = to.to_owned();
+}
+
+#[tokio::test]
+async fn a_shorter_retention_holds_at_once_and_after_a_restart_and_a_longer_one_than_six_hours_never() {
+    let (mut hob, mut browser) = house().await;
+    let mut fields = settings(&mut browser).await;
+    set(&mut fields, "retention", "7h");
+    let refused = post(&mut browser, "/settings", &fields).await;
+    assert_eq!(refused.status, 422);
+    assert!(refused.has("value=\"7h\""), "what was typed is kept");
+    set(&mut fields, "retention", "2h");
+    assert_eq!(post(&mut browser, "/settings", &fields).await.leads_to(), "/settings");
+    let ttl_max = |wire: Wire| wire.hello.limits.ttl_max.as_secs();
+    assert_eq!(ttl_max(Wire::connect(hob.address).await), 90 * 60);
+    hob.stop();
+    hob.start_again();
+    assert_eq!(ttl_max(Wire::connect(hob.address).await), 90 * 60);
+}
+
+#[tokio::test]
+async fn of_two_keepers_who_change_the_same_the_later_is_told_and_keeps_what_was_typed() {
+    let (_hob, mut ada) = house().await;
+    let mut bob = keeper(&mut ada, "bob", "owner").await;
+    let (mut hers, mut his) = (settings(&mut ada).await, settings(&mut bob).await);
+    set(&mut hers, "quota.members", "50");
+    set(&mut his, "name", "Bob's box");
+    assert_eq!(post(&mut ada, "/settings", &hers).await.status, 303);
+    let told = post(&mut bob, "/settings", &his).await;
+    assert_eq!(told.status, 409);
+    assert!(told.has("Bob’s box") || told.has("Bob&#39;s box") || told.has("Bob&#x27;s box"), "{}", told.html());
+    assert!(!ada.get("/").await.has("Bob"), "nothing was done");
+}
+
+#[tokio::test]
+async fn every_change_stands_in_the_audit_log_with_who_and_from_where_and_leaves_as_csv_without_formulas() {
+    let (hob, mut owner) = house().await;
+    keeper(&mut owner, "=1+1", "viewer").await;
+    hob.invite();
+    let page = owner.get("/audit").await;
+    assert!(page.has("127.0.0.1"), "{}", page.html());
+    let csv = owner.get("/audit.csv").await;
+    assert_eq!(csv.reply.header("content-type"), Some("text/csv; charset=utf-8"));
+    let csv = csv.html();
+    assert!(csv.contains("\"keeper-added\",\"'=1+1, viewer\",\"127.0.0.1\""), "{csv}");
+    assert!(csv.contains("\"console\",\"invited\",\"\",\"\""), "{csv}");
+    assert!(csv.contains("\"ada\",\"setting-changed\""), "{csv}");
+    let filtered = owner.get("/audit.csv?what=invited").await.html();
+    assert!(!filtered.contains("keeper-added") && filtered.contains("invited"), "{filtered}");
+}
+
+#[tokio::test]
+async fn compacting_and_verifying_from_the_dashboard_say_what_they_did() {
+    let (hob, mut browser) = house().await;
+    let before = hob.status("generation");
+    assert_eq!(browser.fill("/memory/compact", "/memory/compact", &[]).await.leads_to(), "/memory");
+    assert!(browser.get("/memory").await.has("role=\"status\""));
+    assert!(hob.status("generation") > before);
+    assert_eq!(browser.fill("/memory/verify", "/memory/verify", &[]).await.leads_to(), "/memory");
+    assert!(!browser.get("/memory").await.has("role=\"alert\""));
+}
+
+#[tokio::test]
+async fn a_backup_from_the_dashboard_restores_to_a_box_with_the_same_keepers() {
+    let (hob, mut browser) = house().await;
+    let fields = [("passphrase", "nobody knows this"), ("again", "nobody knows this")];
+    let file = browser.fill("/settings/backup", "/settings/backup", &fields).await;
+    assert_eq!((file.status, file.reply.header("content-type")), (200, Some("application/octet-stream")));
+    let folder = hob.data.parent().unwrap();
+    let (backup, secret, data) = (folder.join("b"), folder.join("secret"), folder.join("restored"));
+    std::fs::write(&backup, &file.reply.body).unwrap();
+    std::fs::write(&secret, "nobody knows this\n").unwrap();
+    std::fs::set_permissions(&secret, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    let restored = std::process::Command::new(program("hob"))
+        .arg("restore")
+        .arg(&backup)
+        .arg("--data")
+        .arg(&data)
+        .arg("--passphrase-file")
+        .arg(&secret)
+        .output()
+        .unwrap();
+    assert!(restored.status.success(), "{}", String::from_utf8_lossy(&restored.stderr));
+    let other = Start::with_dashboard().over(&data).unwrap();
+    assert_eq!((&other.identity, &other.setup_code), (&hob.identity, &None));
+    assert_eq!(Browser::of(&other).sign_in("", PASSWORD).await.leads_to(), "/");
+}
+
+#[tokio::test]
+async fn one_session_ends_another_of_the_same_keeper_and_a_new_password_ends_all_others() {
+    let (hob, mut here) = house().await;
+    let mut there = Browser::of(&hob);
+    there.sign_in("", PASSWORD).await.leads_to();
+    let html = here.get("/settings/sessions").await.html();
+    let id = html.split("/settings/sessions/").find(|rest| rest.contains("/revoke\"")).unwrap();
+    let id = id.split('/').next().unwrap().to_owned();
+    let path = format!("/settings/sessions/{id}/revoke");
+    here.fill(&path, &path, &[]).await.leads_to();
+    assert!(there.get("/").await.leads_to().starts_with("/sign-in"));
+    there.cookies.clear();
+    there.sign_in("", PASSWORD).await.leads_to();
+    let fields = [("current", PASSWORD), ("password", "another good one"), ("again", "another good one")];
+    assert_eq!(here.fill("/settings/sessions", "/settings/password", &fields).await.leads_to(), "/settings/sessions");
+    assert!(there.get("/").await.leads_to().starts_with("/sign-in"));
+    assert_eq!(here.get("/").await.status, 200);
+}
+
+#[tokio::test]
+async fn a_restart_from_the_dashboard_comes_back_and_a_shut_down_does_not() {
+    let (mut hob, mut browser) = house().await;
+    let run = hob.status("uptime_s");
+    let wait = browser.fill("/settings/restart", "/settings/restart", &[]).await;
+    assert_eq!(wait.status, 200, "{}", wait.html());
+    wait_for("the box restarted in place", || hob.said().contains("restarting in place"));
+    wait_for("the box is back", || hob.hob(&["status"]).status.success());
+    assert!(hob.status("uptime_s") <= run + 30);
+    assert!(hob.stop().success());
+}
+
+#[tokio::test]
+async fn a_box_that_is_shut_down_from_the_dashboard_ends_well() {
+    let (mut hob, mut browser) = house().await;
+    assert_eq!(browser.fill("/settings/shutdown", "/settings/shutdown", &[]).await.status, 200);
+    assert!(hob.ended().success(), "{}", hob.said());
+}
+
+#[tokio::test]
+async fn a_reset_asks_twice_and_for_name_and_password_and_then_it_is_another_box() {
+    let (hob, mut browser) = house().await;
+    reachable(&hob).await;
+    assert_eq!(browser.get("/settings/reset").await.status, 200);
+    let second = browser.get("/settings/reset?step=2").await;
+    let csrf = second.csrf();
+    for (typed, password) in [("", PASSWORD), ("another box", PASSWORD), ("The house", "wrong password")] {
+        let fields = [("csrf", csrf.as_str()), ("typed", typed), ("password", password)];
+        assert_eq!(browser.post("/settings/reset", &fields).await.status, 422, "{typed}");
+    }
+    assert_eq!(hob.status("members"), 1);
+    let fields = [("csrf", csrf.as_str()), ("typed", "The house"), ("password", PASSWORD)];
+    assert_eq!(browser.post("/settings/reset", &fields).await.status, 200);
+    wait_for("the box has begun anew", || {
+        let care = hob.hob(&["setup-code", "--json"]);
+        String::from_utf8_lossy(&care.stdout).contains("\"setup_code\":\"")
+    });
+    assert_eq!(hob.status("members"), 0);
+}

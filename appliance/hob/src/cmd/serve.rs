@@ -28,7 +28,7 @@ use crate::failure::Failure;
 use crate::last_stop::Why;
 use crate::net::witness::Watch;
 use crate::sockets::Sockets;
-use crate::{identity, last_stop, logging, net, service};
+use crate::{folder, identity, last_stop, logging, net, service};
 
 /// How long the first member's invitation is good.
 const FIRST_INVITATION: Duration = Duration::from_secs(24 * 3600);
@@ -78,6 +78,7 @@ pub fn run(args: &Serve) -> Result<(), Failure> {
         runtime.shutdown_timeout(END_WITHIN);
         match ended? {
             End::Stop => return Ok(()),
+            End::Reset => folder::wipe(&data).map_err(|error| Failure::of(&error))?,
             End::Again => {
                 let error = sockets.exec(program.command());
                 tracing::error!(%error, "the program that was to take over cannot be started: this one goes on");
@@ -93,6 +94,8 @@ enum End {
     Stop,
     /// It is told to restart in place.
     Again,
+    /// It is told to destroy everything and begin anew, as another box.
+    Reset,
 }
 
 #[cfg(feature = "demo-clock")]
@@ -245,6 +248,7 @@ impl Running {
             program: Arc::clone(program),
             again: Arc::new(Notify::new()),
             stop: Arc::new(Notify::new()),
+            reset: Arc::new(Notify::new()),
             stopping: Arc::new(AtomicBool::new(false)),
         };
         let _ = engine.set_addresses(control.addresses()).await;
@@ -302,11 +306,12 @@ impl Running {
         loop {
             tokio::select! {
                 end = signals.next() => match end {
-                    End::Stop => return End::Stop,
+                    End::Stop | End::Reset => return end,
                     End::Again => self.check_and_restart(),
                 },
                 () = self.control.again.notified() => return End::Again,
                 () = self.control.stop.notified() => return End::Stop,
+                () = self.control.reset.notified() => return End::Reset,
                 _ = timer.tick() => {}
             }
             let now = self.control.addresses();
@@ -330,7 +335,7 @@ impl Running {
     /// Tells clients, closes the log, and ends in time whatever happens: what was acknowledged is durable already.
     async fn stop(self, data: &Path, engine_task: JoinHandle<()>, end: End) {
         let (why, back_in) = match end {
-            End::Stop => {
+            End::Stop | End::Reset => {
                 tracing::info!("stopping");
                 service::stopping();
                 (Why::Asked, BACK_IN)

@@ -242,7 +242,7 @@ impl Config {
 }
 
 /// The setting of a key.
-fn setting(key: &str) -> Option<&'static Setting> {
+pub fn setting(key: &str) -> Option<&'static Setting> {
     SETTINGS.iter().find(|setting| setting.key == key)
 }
 

@@ -51,6 +51,8 @@ pub struct Control {
     pub again: Arc<Notify>,
     /// Somebody on the dashboard wants the box to stop.
     pub stop: Arc<Notify>,
+    /// Or to forget everything and begin anew.
+    pub reset: Arc<Notify>,
     /// The box goes down.
     pub stopping: Arc<AtomicBool>,
 }
@@ -126,9 +128,7 @@ impl Control {
         let Ok(Answer::Status(status)) = self.ask(Ask::Status).await else {
             return Err(NotDone::Stopping.to_string());
         };
-        let program = Arc::clone(&self.program);
-        let checked = tokio::task::spawn_blocking(move || program.check()).await.map_err(|error| error.to_string())?;
-        let to_version = checked.map_err(|error| crate::failure::chain(&error))?;
+        let to_version = self.program_is_good().await?;
         self.again.notify_one();
         Ok(Restarting {
             run: self.start.run,
@@ -136,6 +136,16 @@ impl Control {
             to_version,
             connections: status.owners_connected + status.others_connected,
         })
+    }
+
+    /// The version of the program that would take over.
+    ///
+    /// # Errors
+    /// What is wrong with it, in words.
+    pub async fn program_is_good(&self) -> Result<String, String> {
+        let program = Arc::clone(&self.program);
+        let checked = tokio::task::spawn_blocking(move || program.check()).await.map_err(|error| error.to_string())?;
+        checked.map_err(|error| crate::failure::chain(&error))
     }
 
     fn is_stopping(&self) -> bool {

@@ -5,13 +5,19 @@
 //! # Layout
 //! - [`setup`], [`sign_in`]: getting in. [`acts`]: whatever asks "are you sure?".
 //! - [`overview`], [`live`]: how it stands. [`members`], [`invitations`]: who is here. [`memory`]: the log.
+//! - [`looks`]: pages that only show. [`records`]: audit log and log. [`settings`], [`keepers`], [`backup`]: what owners set.
 
 pub mod acts;
+pub mod backup;
 pub mod invitations;
+pub mod keepers;
 pub mod live;
+pub mod looks;
 pub mod members;
 pub mod memory;
 pub mod overview;
+pub mod records;
+pub mod settings;
 pub mod setup;
 pub mod sign_in;
 
@@ -22,7 +28,7 @@ use axum::extract::Request;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::{MethodRouter, get};
+use axum::routing::{get, post};
 use hob_admin_ui::view::error::Failed;
 
 use crate::admin::request::At;
@@ -36,14 +42,33 @@ pub fn router(admin: Arc<Admin>) -> Router {
         .route("/setup/box", get(setup::naming_form).post(setup::naming))
         .route("/setup/invite", get(setup::invitation_form).post(setup::invitation))
         .route("/sign-in", get(sign_in::form).post(sign_in::sign_in))
-        .route("/sign-out", axum::routing::post(sign_in::sign_out))
+        .route("/sign-out", post(sign_in::sign_out))
         .route("/", get(overview::page))
         .route("/live", get(live::stream))
         .route("/members", get(members::list))
         .route("/members/{id}", get(members::one))
         .route("/invitations", get(invitations::list).post(invitations::make))
         .route("/invitations/print", get(invitations::print))
-        .route("/invitations/{id}", get(invitations::one));
+        .route("/invitations/{id}", get(invitations::one))
+        .route("/memory", get(memory::page))
+        .route("/traffic", get(looks::traffic))
+        .route("/network", get(looks::network))
+        .route("/reports", get(looks::reports))
+        .route("/about", get(looks::about))
+        .route("/audit", get(records::audit))
+        .route("/audit.csv", get(records::audit_csv))
+        .route("/logs", get(records::logs))
+        .route("/logs.txt", get(records::logs_text))
+        .route("/settings", get(settings::page).post(settings::save))
+        .route("/settings/sessions", get(keepers::sessions))
+        .route("/settings/password", post(keepers::password))
+        .route("/settings/totp/begin", post(keepers::totp_begin))
+        .route("/settings/totp/on", post(keepers::totp_on))
+        .route("/settings/totp/off", post(keepers::totp_off))
+        .route("/settings/keepers", get(keepers::keepers).post(keepers::add_keeper))
+        .route("/settings/keepers/{id}/role", post(keepers::change_role))
+        .route("/settings/tokens", get(keepers::tokens).post(keepers::make_token))
+        .route("/settings/backup", get(backup::page).post(backup::make));
     acts::routes(pages)
         .merge(json::routes())
         .route("/assets/{name}", get(asset))
@@ -72,11 +97,6 @@ async fn nothing_here(at: At) -> Response {
 
 async fn wrong_method(at: At) -> Response {
     at.fail(StatusCode::METHOD_NOT_ALLOWED, Failed::NotThatWay)
-}
-
-/// A handler for both "are you sure?" and its answer.
-fn asked(handler: MethodRouter<Arc<Admin>>) -> MethodRouter<Arc<Admin>> {
-    handler
 }
 
 /// Bytes as they stand in paths.

@@ -44,6 +44,27 @@ pub fn check(patient: &Patient, findings: &mut Vec<Finding>) {
     }
 }
 
+/// What a certificate says of itself.
+pub struct Read {
+    /// Whoever shows it made it.
+    pub is_self_made: bool,
+    /// Names and addresses that it is for.
+    pub names: Vec<String>,
+    /// Its end, Unix seconds.
+    pub ends_unix_s: u64,
+}
+
+/// Reads a certificate; `None`: it is none.
+pub fn read(der: &[u8]) -> Option<Read> {
+    let certificate = Certificate::from_der(der).ok()?;
+    let content = certificate.tbs_certificate();
+    Some(Read {
+        is_self_made: content.issuer() == content.subject(),
+        names: names(&certificate),
+        ends_unix_s: content.validity().not_after.to_unix_duration().as_secs(),
+    })
+}
+
 fn judge(der: &[u8], now_s: u64, renew: &'static str) -> Finding {
     let Ok(certificate) = Certificate::from_der(der) else {
         return Finding::wrong(CHECK, "it is no certificate", renew);

@@ -6,7 +6,7 @@
 //!   `descriptors`, `memory`, `certificate`, `log`, `service`, `activity`.
 
 mod activity;
-mod certificate;
+pub mod certificate;
 mod clock;
 mod descriptors;
 mod disk;
