@@ -23,11 +23,12 @@ const live = () => {
     try {
       await fetchParts();
     } catch {
-      // The next event tries again.
+      // Gone, signed out, or away: no hurry.
+      await new Promise((later) => setTimeout(later, 10000));
     }
     busy = false;
   };
-  addEventListener("pagehide", () => stream.close());
+  addEventListener("pagehide", () => stream.close(), { once: true });
 };
 
 const load = async (path) => {
@@ -151,3 +152,5 @@ document.addEventListener("submit", (event) => {
 });
 document.querySelector(".summary")?.focus();
 live();
+// Back from the browser's memory, the stream is begun anew.
+addEventListener("pageshow", (event) => event.persisted && live());

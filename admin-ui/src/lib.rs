@@ -18,14 +18,16 @@
 //! - [`chart`]: figures over time, drawn as SVG with a table behind.
 //! - [`live`]: what the stream of live figures sends.
 //! - [`mod@assets`]: stylesheet, script and icon, under names that change with their bytes.
-//! - `texts`: the message catalogues, a folder of files a language; `notice`: what just happened, told;
-//!   `plain`: names that deceive nobody; `ui`: texts, times, sizes and names as the templates ask for them; `icons`, `qr`.
+//! - `texts`: the message catalogues, a folder of files a language; `fill`: what is filled into them; `notice`: what
+//!   just happened, told; `plain`: names that deceive nobody; `ui`: texts, times, sizes and names as the templates ask
+//!   for them; `markup`: pieces that are HTML already; `icons`, `qr`.
 //!
 //! Templates lie in `templates/`, texts in `locales/`. A text is never written into a template: a test renders every
 //! page in a made-up language and finds what is left in English.
 
 pub mod chart;
 pub mod chrome;
+mod fill;
 pub mod form;
 mod icons;
 pub mod live;
