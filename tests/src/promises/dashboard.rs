@@ -424,3 +424,101 @@ async fn a_reset_asks_twice_and_for_name_and_password_and_then_it_is_another_box
     });
     assert_eq!(hob.status("members"), 0);
 }
+
+/// Makes a token on the settings page.
+async fn token(owner: &mut Browser, name: &str, scope: &str) -> String {
+    let fields = [("name", name), ("scope", scope), ("expires_d", "30")];
+    let shown = owner.fill("/settings/tokens", "/settings/tokens", &fields).await;
+    assert_eq!(shown.status, 200, "{}", shown.html());
+    let html = shown.html();
+    let token = html.split("value=\"hob_").nth(1).unwrap().split('"').next().unwrap();
+    assert!(!owner.get("/settings/tokens").await.has(token), "a token is shown once");
+    format!("hob_{token}")
+}
+
+async fn with_token(browser: &Browser, token: &str, method: &str, path: &str, body: &str) -> hob_tests::http::Reply {
+    let authorization = format!("Bearer {token}");
+    let headers = [("Authorization", authorization.as_str()), ("Content-Type", "application/json")];
+    let mut program = Browser { cookies: Default::default(), ..browser.clone() };
+    program.send(method, path, &headers, body.as_bytes()).await.reply
+}
+
+#[tokio::test]
+async fn a_token_opens_what_its_scope_says_stands_in_the_audit_log_and_can_be_taken_back() {
+    let (hob, mut owner) = house().await;
+    let (_, mut wire, _) = reachable(&hob).await;
+    let metrics = token(&mut owner, "grafana", "metrics").await;
+    let read = token(&mut owner, "watcher", "read").await;
+    let manage = token(&mut owner, "script", "keeper").await;
+    let status = |reply: &hob_tests::http::Reply| reply.status;
+    for (path, needed) in [
+        ("/metrics", 0),
+        ("/admin/v1/status", 1),
+        ("/admin/v1/members", 1),
+        ("/admin/v1/windows", 1),
+        ("/admin/v1/traffic", 1),
+        ("/admin/v1/invitations", 1),
+        ("/admin/v1/audit", 2),
+    ] {
+        for (place, token) in [&metrics, &read, &manage].into_iter().enumerate() {
+            let want = if place >= needed { 200 } else { 403 };
+            assert_eq!(status(&with_token(&owner, token, "GET", path, "").await), want, "{path} {place}");
+        }
+        assert_eq!(status(&with_token(&owner, "hob_nonsense", "GET", path, "").await), 401, "{path}");
+    }
+    let links = with_token(&owner, &read, "GET", "/admin/v1/invitations", "").await.json();
+    assert!(links[0]["link"].is_null(), "whoever only reads does not get in by it: {links}");
+    let members = with_token(&owner, &read, "GET", "/admin/v1/members", "").await.json();
+    let suspend = format!("/admin/v1/members/{}/suspend", members[0]["id"].as_str().unwrap());
+    assert_eq!(status(&with_token(&owner, &read, "POST", &suspend, "").await), 403);
+    assert_eq!(status(&with_token(&owner, &manage, "POST", &suspend, "").await), 204);
+    assert_eq!(wire.closed().await, Some(Code::Suspended));
+    let invited = with_token(&owner, &manage, "POST", "/admin/v1/invitations", "{\"expires_in_s\":3600}").await.json();
+    assert!(Invitation::parse(invited["link"].as_str().unwrap()).is_ok());
+    for bad in ["", "{}", "{\"expires_in_s\":1}", "{\"expires_in_s\":99999999999}", "[]"] {
+        let refused = with_token(&owner, &manage, "POST", "/admin/v1/invitations", bad).await;
+        assert_eq!(refused.status, 422, "{bad}");
+        assert_eq!(refused.header("content-type"), Some("application/problem+json"));
+    }
+    let log = with_token(&owner, &manage, "GET", "/admin/v1/audit", "").await.json();
+    assert_eq!((log[0]["who"].as_str(), log[0]["what"].as_str()), (Some("token script"), Some("invited")));
+    let html = owner.get("/settings/tokens").await.html();
+    let ids = html.split("/settings/tokens/").skip(1).filter_map(|rest| rest.split_once("/revoke")).map(|(id, _)| id);
+    for id in ids.collect::<Vec<_>>() {
+        let path = format!("/settings/tokens/{id}/revoke");
+        owner.fill(&path, &path, &[]).await.leads_to();
+    }
+    assert_eq!(status(&with_token(&owner, &metrics, "GET", "/metrics", "").await), 401);
+    let described = owner.get("/admin/v1/openapi.json").await.reply.json();
+    assert!(described["paths"]["/admin/v1/members/{id}/suspend"]["post"].is_object());
+}
+
+#[tokio::test]
+async fn a_session_opens_no_path_for_programs_and_a_token_opens_no_page() {
+    let (_hob, mut owner) = house().await;
+    assert_eq!(owner.get("/admin/v1/members").await.status, 401);
+    let manage = token(&mut owner, "script", "keeper").await;
+    assert_eq!(with_token(&owner, &manage, "GET", "/members", "").await.status, 303);
+}
+
+#[tokio::test]
+async fn one_time_codes_are_asked_for_once_they_are_turned_on_and_a_used_one_is_refused() {
+    let (hob, mut here) = house().await;
+    here.fill("/settings/sessions", "/settings/totp/begin", &[]).await.leads_to();
+    let html = here.get("/settings/sessions").await.html();
+    assert_eq!(here.fill("/settings/sessions", "/settings/totp/on", &[("totp", "000000")]).await.status, 422);
+    let secret = html.split(|c: char| !c.is_ascii_uppercase() && !c.is_ascii_digit()).find(|word| word.len() == 32);
+    let secret = data_encoding::BASE32_NOPAD.decode(secret.expect("the secret is shown").as_bytes()).unwrap();
+    let code = |later: u64| {
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+        hob_tests::dashboard::one_time_code(&secret, now / 30 + later)
+    };
+    let on = here.fill("/settings/sessions", "/settings/totp/on", &[("totp", &code(0))]).await;
+    assert_eq!(on.leads_to(), "/settings/sessions");
+    let mut there = Browser::of(&hob);
+    assert_eq!(there.sign_in("", PASSWORD).await.status, 422, "the password alone opens nothing any more");
+    let used = there.fill("/sign-in", "/sign-in", &[("password", PASSWORD), ("totp", &code(0))]).await;
+    assert_eq!(used.status, 422, "a code is good once");
+    let fresh = there.fill("/sign-in", "/sign-in", &[("password", PASSWORD), ("totp", &code(1))]).await;
+    assert_eq!(fresh.leads_to(), "/");
+}
