@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use hob_tests::boxes::Start;
+use hob_tests::boxes::{Start, program, tool};
 use hob_tests::dashboard::{Browser, PASSWORD, encoded, house};
 use hob_tests::http::Http;
 
@@ -216,4 +216,33 @@ async fn whoever_is_slow_or_says_plain_http_holds_nobody_up() {
     assert!(answer.starts_with("HTTP/1.1 400") && answer.contains("https"), "{answer}");
     drop((silent, half));
     hob.assert_well();
+}
+
+/// A network of its own, in which the box and a stranger with a public address (RFC 5737) are on one machine.
+const PUBLIC: &str = r#"
+ip link set lo up && ip addr add 203.0.113.7/32 dev lo || exit 1
+"$HOB" serve --ready-json --admin-listen 0.0.0.0:0 --listen 127.0.0.1:0 --data "$DATA" >"$DATA.ready" 2>"$DATA.said" &
+box=$!
+until grep -q admin "$DATA.ready"; do kill -0 $box || exit 2; done
+port=$(sed -E 's/.*"admin":"https:\/\/127.0.0.1:([0-9]+)".*/\1/' "$DATA.ready")
+for from in 127.0.0.1 203.0.113.7; do
+  curl --silent --insecure --interface $from --header 'Host: 127.0.0.1' --output /dev/null --write-out '%{http_code} ' \
+    --max-time 20 "https://127.0.0.1:$port/setup"
+done
+kill $box
+"#;
+
+#[test]
+fn whoever_comes_from_a_public_address_is_refused_wherever_the_dashboard_listens() {
+    let folder = tempfile::tempdir().unwrap();
+    tool("curl", "curl");
+    tool("ip", "iproute2");
+    let output = std::process::Command::new(tool("unshare", "util-linux"))
+        .args(["-Urn", "sh", "-c", PUBLIC])
+        .env("HOB", program("hob"))
+        .env("DATA", folder.path().join("data"))
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(said.trim(), "200 403", "{}", String::from_utf8_lossy(&output.stderr));
 }

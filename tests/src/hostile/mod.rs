@@ -5,6 +5,7 @@
 //! # Layout
 //! - `frames`: frames that are none; `floods`: too many, too slow, too large a crowd.
 //! - `api`: JSON: forged sessions, other peoples cursors, bodies that are none.
+//! - `dashboard`: foreign names, sites and addresses, stale forms, guesses, forms that are none.
 //! - `doors`: TLS, HTTP and a box that is another one.
 //! - `invitations`, `codes`, `tokens`, `proofs`: what admits people, and how it is misused.
 //! - `disk`: full, read-only, gone; `clocks`: back to 1970, ten years ahead.

@@ -5,7 +5,7 @@
 //! - `keeping`: what the box accepted, it delivers; and nothing is answered before it is durable.
 //! - `doctor`: what the keeper is told when something is wrong, each thing provoked.
 //! - `certificates`: the keeper's own, for browsers; nobody who pins the box notices.
-//! - `dashboard`: what the keeper does in a browser; `../hostile/dashboard`: what is tried against it.
+//! - `dashboard`: what the keeper does in a browser.
 //! - `json`: the same for those who cannot hold a socket.
 //! - `backups`: a box that is lost and comes back elsewhere; two boxes with one identity.
 //! - `formats`: data folders that earlier boxes made, and one that a later box made.
