@@ -273,6 +273,10 @@ impl Books {
                     self.must(known || told, "ids are known until their deadline", || {
                         format!("envelope {id} is forgotten after a start")
                     });
+                    if !known {
+                        // It went with a window that is told as lost.
+                        self.kept.remove(&id);
+                    }
                 }
                 (Stage::Acknowledged, Some(_)) => {
                     // Acknowledgements are not synced by themselves: one may be lost with the power, or refused.
