@@ -56,6 +56,10 @@ api-examples:
 systemd:
     tests/recipes/systemd
 
+# the dashboard in a real Chromium: a keeper's first evening, at a desk, on a phone, without JavaScript; `--quick` for two
+browser *ARGS:
+    tests/recipes/browser {{ARGS}}
+
 # a disk that is full, and one that is read-only, for real (namespaces; root where users may not make them)
 small-disk:
     tests/recipes/small-disk
