@@ -23,8 +23,8 @@ pub struct Chrome {
     pub notice: Option<Notice>,
     /// Problems of the box, for the mark beside "Overview".
     pub problems: u32,
-    /// Reports that wait, for the mark beside "Reports".
-    pub open_reports: u32,
+    /// Reports that wait, for the mark beside "Reports"; `None`: the box takes none, and no page tells of them.
+    pub open_reports: Option<u32>,
 }
 
 impl Default for Chrome {
@@ -40,7 +40,7 @@ impl Default for Chrome {
             here: Here::Outside,
             notice: None,
             problems: 0,
-            open_reports: 0,
+            open_reports: None,
         }
     }
 }

@@ -146,16 +146,17 @@ impl<'a> Ui<'a> {
             lit: *here == self.chrome.here,
             count: match here {
                 Here::Overview => self.chrome.problems,
-                Here::Reports => self.chrome.open_reports,
+                Here::Reports => self.chrome.open_reports.unwrap_or(0),
                 _ => 0,
             },
             counts: match here {
                 Here::Overview => self.t1("nav-problems", "count", self.chrome.problems),
-                Here::Reports => self.t1("nav-open-reports", "count", self.chrome.open_reports),
+                Here::Reports => self.t1("nav-open-reports", "count", self.chrome.open_reports.unwrap_or(0)),
                 _ => String::new(),
             },
         };
-        Here::ALL.iter().map(entry).collect()
+        let takes_reports = self.chrome.open_reports.is_some();
+        Here::ALL.iter().filter(|here| takes_reports || **here != Here::Reports).map(entry).collect()
     }
 
     pub(crate) fn notice(&self) -> Option<Told> {

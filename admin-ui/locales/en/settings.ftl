@@ -150,6 +150,7 @@ backup-passphrase-hint = Without it nobody can open the backup, and nobody can l
 backup-again = The same passphrase again
 backup-download = Download a backup
 restore-title = Come back from one
+restore-at-machine = At the machine, into a new and empty folder:
 restore-text = You see what is in the file before anything changes.
 restore-file = Backup file
 restore-passphrase = Its passphrase

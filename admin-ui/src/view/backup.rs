@@ -11,6 +11,8 @@ use crate::view::{Page, page};
 pub struct Backup {
     /// When the last one was made; `None`: never.
     pub last_unix_s: Option<u64>,
+    /// A file can be sent from here; else one is restored at the machine.
+    pub takes_file: bool,
     /// What is in the file that was sent.
     pub preview: Option<Preview>,
     /// The name of the box, as it was typed to confirm.

@@ -19,6 +19,8 @@ pub struct Network {
     pub certificate: Certificate,
     /// The port and the private address that a router has to forward to.
     pub forward: Option<(u16, String)>,
+    /// A certificate can be sent from here.
+    pub takes_certificate: bool,
     /// What is wrong.
     pub errors: Errors,
 }

@@ -184,6 +184,7 @@ fn network(make: &Make, add: &mut impl FnMut(&'static str, String)) {
             fingerprint: id(5).repeat(2),
         },
         forward: Some((8443, make.text("192.168.1.20"))),
+        takes_certificate: true,
         errors: Errors::default(),
     };
     add("network", some.render(&chrome));
@@ -307,10 +308,14 @@ fn tokens(make: &Make, add: &mut impl FnMut(&'static str, String)) {
 
 fn backup(make: &Make, add: &mut impl FnMut(&'static str, String)) {
     let chrome = make.owner(Here::Settings);
-    add("backup-never", Backup::default().render(&chrome));
+    add("backup-never", Backup { takes_file: true, ..Backup::default() }.render(&chrome));
+    add("backup-at-the-machine", Backup::default().render(&chrome));
     let mut errors = Errors::one("passphrase", Wrong::Empty);
     errors.add("file", Wrong::NotThatFile);
-    add("backup-refused", Backup { last_unix_s: Some(NOW - 7 * DAY), errors, ..Backup::default() }.render(&chrome));
+    add(
+        "backup-refused",
+        Backup { last_unix_s: Some(NOW - 7 * DAY), takes_file: true, errors, ..Backup::default() }.render(&chrome),
+    );
     let preview = Preview {
         upload: id(4),
         made_unix_s: NOW - 7 * DAY,

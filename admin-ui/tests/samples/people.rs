@@ -100,7 +100,7 @@ fn overview(make: &Make, add: &mut impl FnMut(&'static str, String)) {
     let mut bad = Overview { problems: problems(make), unusual: unusual(), ..well };
     let mut chrome = chrome;
     chrome.problems = 15;
-    chrome.open_reports = 2;
+    chrome.open_reports = Some(2);
     add("overview-problems", bad.render(&chrome));
     bad.problems.truncate(1);
     bad.unusual.truncate(1);

@@ -117,11 +117,8 @@ fn start(clock: &WallClock, kept_hours: f64) -> HobBox {
     start.build = Some(build.unwrap_or_else(|| hob_tests::boxes::program("hob")));
     // What is freed is given back at once, so that memory shows what is in use (mallopt(3)). As it is shipped, the C library
     // keeps some for the next time: docs/proof.md.
-    let gives_back = [
-        ("MALLOC_ARENA_MAX", "2"),
-        ("MALLOC_TRIM_THRESHOLD_", "131072"),
-        ("MALLOC_MMAP_THRESHOLD_", "131072"),
-    ];
+    let gives_back =
+        [("MALLOC_ARENA_MAX", "2"), ("MALLOC_TRIM_THRESHOLD_", "131072"), ("MALLOC_MMAP_THRESHOLD_", "131072")];
     let start = gives_back.into_iter().fold(start, |start, (name, value)| start.env(name, value));
     start.env("HOB_LOG_LEVEL", "warn").fresh()
 }

@@ -170,7 +170,6 @@ const PAGES: [&str; 16] = [
     "/invitations",
     "/memory",
     "/traffic",
-    "/reports",
     "/network",
     "/settings",
     "/audit",

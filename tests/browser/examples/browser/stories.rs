@@ -20,7 +20,6 @@ pub const PAGES: &[&str] = &[
     "/invitations",
     "/memory",
     "/traffic",
-    "/reports",
     "/network",
     "/settings",
     "/settings/sessions",

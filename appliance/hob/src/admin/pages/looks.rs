@@ -1,4 +1,4 @@
-//! Pages that only show: `/traffic`, `/network`, `/reports`, `/about`.
+//! Pages that only show: `/traffic`, `/network`, `/about`.
 
 use std::net::IpAddr;
 
@@ -6,7 +6,6 @@ use hob_admin_ui::Here;
 use hob_admin_ui::chart::{Chart, Step};
 use hob_admin_ui::view::about::{About, Part};
 use hob_admin_ui::view::network::{Certificate, Network, Port, PortUse};
-use hob_admin_ui::view::reports::Reports;
 use hob_admin_ui::view::traffic::{Quota, Refusals, Traffic};
 use hob_relay::admin::{Answer, Ask};
 use hob_relay::keeping::Role;
@@ -111,13 +110,6 @@ pub async fn network(at: At) -> Reply {
         ..Network::default()
     };
     Ok(at.page(Here::Network, |chrome| view.render(chrome)))
-}
-
-/// `/reports`: none can come in yet.
-pub async fn reports(at: At) -> Reply {
-    at.signed_in(Role::Keeper)?;
-    let view = Reports::default();
-    Ok(at.page(Here::Reports, |chrome| view.render(chrome)))
 }
 
 /// `/about`.

@@ -53,7 +53,6 @@ pub fn router(admin: Arc<Admin>) -> Router {
         .route("/memory", get(memory::page))
         .route("/traffic", get(looks::traffic))
         .route("/network", get(looks::network))
-        .route("/reports", get(looks::reports))
         .route("/about", get(looks::about))
         .route("/audit", get(records::audit))
         .route("/audit.csv", get(records::audit_csv))
