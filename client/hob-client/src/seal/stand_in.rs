@@ -205,7 +205,12 @@ impl Account {
             Self::StandIn(keys) => {
                 let first = First { fallback: fallback.to_bytes(), base: draw(), identity: keys.identity };
                 let mine = Some(Mine { key: draw(), with: first.fallback, index: 0 });
-                Ok(Session::StandIn(Ratchet { id: first.session(), mine, theirs: Vec::new(), first: Some(first) }))
+                Ok(Session::StandIn(Box::new(Ratchet {
+                    id: first.session(),
+                    mine,
+                    theirs: Vec::new(),
+                    first: Some(first),
+                })))
             }
         }
     }
@@ -232,7 +237,7 @@ impl Account {
                 let chain = Chain { key: message.key, with: first.fallback, next: 0, skipped: Vec::new() };
                 let mut ratchet = Ratchet { id: first.session(), mine: None, theirs: vec![chain], first: None };
                 let plaintext = ratchet.open(message)?;
-                Ok(Created { session: Session::StandIn(ratchet), plaintext })
+                Ok(Created { session: Session::StandIn(Box::new(ratchet)), plaintext })
             }
             _ => Err(DoesNotOpen),
         }
@@ -244,7 +249,7 @@ pub enum Session {
     /// The library's.
     Real(Box<olm::Session>),
     /// The stand-in's.
-    StandIn(Ratchet),
+    StandIn(Box<Ratchet>),
 }
 
 /// A session as it is saved.
@@ -253,7 +258,7 @@ pub enum SessionPickle {
     /// The library's.
     Real(Box<olm::SessionPickle>),
     /// The stand-in's.
-    StandIn(Ratchet),
+    StandIn(Box<Ratchet>),
 }
 
 /// The stand-in's ratchet.
