@@ -96,6 +96,17 @@ fn a_shipped_box_does_not_know_a_demo_clock() {
 }
 
 #[test]
+fn a_shipped_box_holds_no_planted_fault() {
+    let program = std::fs::read(env!("CARGO_BIN_EXE_hob")).unwrap();
+    let text = String::from_utf8_lossy(&program);
+    let holds = |name: &str| text.contains(name);
+    assert!(holds("HOB_CONFIG"), "the program can be searched for names");
+    for name in ["HOB_TEST_SABOTAGE", "answer-before-append", "window-key-not-destroyed", "leak-connection"] {
+        assert!(!holds(name), "{name} is in the box");
+    }
+}
+
+#[test]
 fn without_a_box_every_question_says_how_to_start_one() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().to_str().unwrap();
