@@ -164,7 +164,7 @@ async fn going_back_after_a_restart_asks_to_sign_in_and_returns() {
 }
 
 /// Every page that is reached from the navigation and from the settings.
-const PAGES: [&str; 16] = [
+const PAGES: [&str; 15] = [
     "/",
     "/members",
     "/invitations",
