@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use hob_tests::boxes::{Start, program, tool};
 use hob_tests::dashboard::{Browser, PASSWORD, encoded, house};
 use hob_tests::http::Http;
+use hob_tests::wire::tcp_from;
 
 const FORM: &str = "application/x-www-form-urlencoded";
 
@@ -35,6 +36,19 @@ async fn every_answer_of_the_dashboard_carries_its_headers_errors_and_redirects_
     });
     let asset = browser.get(&style.unwrap()).await;
     assert_eq!((asset.status, asset.reply.header("cache-control")), (200, Some("public, max-age=31536000, immutable")));
+}
+
+#[tokio::test]
+async fn whoever_holds_hundreds_of_connections_from_one_address_keeps_the_owner_out_of_nothing() {
+    let (hob, mut browser) = house().await;
+    let mut held = Vec::new();
+    for _ in 0..300 {
+        held.push(tcp_from([127, 0, 0, 66], hob.dashboard.unwrap()).await.unwrap());
+    }
+    // Long before those that say nothing are given up.
+    let asked = tokio::time::timeout(Duration::from_secs(10), browser.get("/")).await;
+    assert_eq!(asked.map(|shown| shown.status).ok(), Some(200), "the owner is let in at once");
+    drop(held);
 }
 
 #[tokio::test]

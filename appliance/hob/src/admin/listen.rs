@@ -1,7 +1,8 @@
 //! Sockets in: TLS 1.3 as on the members' port, HTTP/1.1 inside, few connections, none of them slow.
 
-use std::net::SocketAddr;
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -17,6 +18,9 @@ use crate::net::tls;
 
 /// Connections at the same time: a browser opens six.
 const CONNECTIONS_MAX: usize = 128;
+
+/// Of one address: many, since behind a container's port everybody has the same one; but never all.
+const PER_ADDRESS_MAX: usize = CONNECTIONS_MAX / 2;
 
 /// How long a handshake, and then each request's headers, may take; between requests, too.
 const SLOW_AFTER: Duration = Duration::from_secs(20);
@@ -35,6 +39,7 @@ pub async fn serve(admin: Arc<Admin>, listener: TcpListener) -> Result<(), rustl
     let acceptor = TlsAcceptor::from(tls::server_config(admin.control.engine.identity())?);
     let router = pages::router(admin);
     let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let guests = Guests::default();
     let mut told = false;
     loop {
         // Who comes while all places are taken waits in the kernel's queue.
@@ -42,10 +47,11 @@ pub async fn serve(admin: Arc<Admin>, listener: TcpListener) -> Result<(), rustl
         match listener.accept().await {
             Ok((stream, from)) => {
                 told = false;
+                let Some(guest) = guests.let_in(from.ip().to_canonical()) else { continue };
                 let (acceptor, router) = (acceptor.clone(), router.clone());
                 tokio::spawn(async move {
                     connection(acceptor, router, stream, from).await;
-                    drop(place);
+                    drop((place, guest));
                 });
             }
             Err(error) => {
@@ -53,6 +59,41 @@ pub async fn serve(admin: Arc<Admin>, listener: TcpListener) -> Result<(), rustl
                     tracing::warn!(%error, "cannot accept a connection to the dashboard");
                 }
                 tokio::time::sleep(NO_DESCRIPTOR_PAUSE).await;
+            }
+        }
+    }
+}
+
+/// How many connections each address has.
+#[derive(Clone, Default)]
+struct Guests(Arc<Mutex<HashMap<IpAddr, usize>>>);
+
+/// One of them; counted until dropped.
+struct Guest {
+    all: Guests,
+    from: IpAddr,
+}
+
+impl Guests {
+    /// Counts one more, unless the address has its part: whoever holds many must not keep others out.
+    fn let_in(&self, from: IpAddr) -> Option<Guest> {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = all.entry(from).or_default();
+        if *count >= PER_ADDRESS_MAX {
+            return None;
+        }
+        *count += 1;
+        Some(Guest { all: self.clone(), from })
+    }
+}
+
+impl Drop for Guest {
+    fn drop(&mut self) {
+        let mut all = self.all.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = all.get_mut(&self.from) {
+            *count -= 1;
+            if *count == 0 {
+                all.remove(&self.from);
             }
         }
     }
